@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: MIT
+// Activations, our own, so that every target computes the same value (no libm).
+//
+// accurate: tanh and sigmoid within 3e-7 (absolute) of the true value.
+// fast:     within 1e-4, from a table of values and slopes at equidistant nodes:
+//               f(x) ~ v[k] + d[k] * (u - k),  u = x * nodes per unit, k = round(u)
+//           The nodes per unit are powers of two and are folded into the weights by the packer
+//           (exact in binary floating point), so the kernels look up u directly.
+#ifndef UP_ACT_H
+#define UP_ACT_H
+
+#include "up_core.h"
+
+enum { UP_ACT_LINEAR, UP_ACT_TANH, UP_ACT_SOFTSIGN, UP_ACT_RELU, UP_ACT_GATED, UP_ACT_SIGMOID, UP_ACT_COUNT };
+enum { UP_GRADE_ACCURATE, UP_GRADE_FAST, UP_GRADE_COUNT };
+
+#define UP_TABLE_BITS 9
+#define UP_TABLE_SIZE (1 << UP_TABLE_BITS)
+#define UP_TANH_NODES 32.0f    // per unit of x: -8 .. 8
+#define UP_SIGMOID_NODES 16.0f // per unit of x: -16 .. 16
+
+typedef struct {
+    float v, d; // value and slope at the node
+} up_node_t;
+
+// The two tables of the fast grade; both NULL in the accurate grade.
+typedef struct {
+    up_node_t *tanh;    // [UP_TABLE_SIZE], lies in the arena
+    up_node_t *sigmoid; // [UP_TABLE_SIZE]
+} up_tables_t;
+
+// exp(x), relative error about 1e-7; x is clamped to [-87, 88]. Cody-Waite reduction to
+// |r| <= ln2/2, a polynomial of degree 6, and the power of two put into the exponent.
+static inline float up_exp(float x) {
+    x = x < -87.0f ? -87.0f : x;
+    x = x > 88.0f ? 88.0f : x;
+    const float magic = 12582912.0f; // 1.5 * 2^23: adding it rounds to an integer
+    float m = up_fma(x, 1.44269504f, magic);
+    int32_t k = (int32_t)(up_bits(m) - 0x4B400000u);
+    m -= magic;
+    float r = up_fma(m, -0.693145752f, x); // ln2 in two parts
+    r = up_fma(m, -1.42860677e-6f, r);
+    float p = up_fma(r, 1.38888889e-3f, 8.33333333e-3f);
+    p = up_fma(p, r, 4.16666667e-2f);
+    p = up_fma(p, r, 1.66666667e-1f);
+    p = up_fma(p, r, 0.5f);
+    p = up_fma(p, r, 1.0f);
+    p = up_fma(p, r, 1.0f);
+    return p * up_from_bits((uint32_t)(k + 127) << 23);
+}
+
+static inline float up_sigmoid(float x) {
+    return 1.0f / (1.0f + up_exp(-x));
+}
+
+// Coefficients of (tanh(x)/x - 1) / x^2 in x^2 on |x| < 0.625: iteratively reweighted least squares,
+// error 4e-9.
+#define UP_TANH_P1 -0.333332837f
+#define UP_TANH_P2 0.133314908f
+#define UP_TANH_P3 -0.0537434965f
+#define UP_TANH_P4 0.0206505843f
+#define UP_TANH_P5 -0.00571704237f
+
+// |x| < 0.625: odd polynomial, so that quiet signals keep their relative precision;
+// elsewhere 1 - 2 / (exp(2|x|) + 1).
+static inline float up_tanh(float x) {
+    float a = up_from_bits(up_bits(x) & 0x7fffffffu);
+    float s = x * x;
+    float p = up_fma(s, UP_TANH_P5, UP_TANH_P4);
+    p = up_fma(p, s, UP_TANH_P3);
+    p = up_fma(p, s, UP_TANH_P2);
+    p = up_fma(p, s, UP_TANH_P1);
+    float small = up_fma(p * s, x, x);
+    float big = 1.0f - 2.0f / (up_exp(2.0f * a) + 1.0f);
+    big = up_from_bits(up_bits(big) | (up_bits(x) & 0x80000000u));
+    return a < 0.625f ? small : big;
+}
+
+static inline float up_softsign(float x) {
+    return x / (1.0f + up_from_bits(up_bits(x) & 0x7fffffffu));
+}
+
+static inline float up_relu(float x) {
+    return x > 0.0f ? x : 0.0f;
+}
+
+// Look-up at u (already in nodes). Rounds by adding 2^23 + half the table; saturates at its ends.
+static inline float up_look(const up_node_t *table, float u) {
+    const float magic = 8388608.0f + UP_TABLE_SIZE / 2;
+    float m = u + magic;
+    float f = u - (m - magic);
+    int32_t k = (int32_t)(up_bits(m) - 0x4B000000u);
+    #if defined(__ARM_FEATURE_SAT)
+    __asm("usat %0, %1, %2" : "=r"(k) : "I"(UP_TABLE_BITS), "r"(k));
+    #else
+    k = k < 0 ? 0 : k;
+    k = k >= UP_TABLE_SIZE ? UP_TABLE_SIZE - 1 : k;
+    #endif
+    return up_fma(f, table[k].d, table[k].v);
+}
+
+// [setup] Fills both tables (the ends are flat, so that the look-up saturates).
+void up_tables_fill(up_tables_t *self);
+
+// [audio] In place over n_frames rows of `channels`; UP_ACT_GATED makes rows of channels / 2,
+// packed, out of tanh(first half) * sigmoid(second half).
+void up_act_process(int act, const up_tables_t *tables, float *x, size_t channels, size_t n_frames);
+
+#endif

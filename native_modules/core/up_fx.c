@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: MIT
+// Block kernels of the effects and of audio input and output; see up_fx.h.
+#include "up_fx.h"
+
+void up_fx_gain(float *x, size_t n_frames, float from, float to) {
+    if (from == to) {
+        for (size_t t = 0; t < n_frames; t++) {
+            x[t] *= to;
+        }
+        return;
+    }
+    float step = (to - from) / (float)n_frames;
+    for (size_t t = 0; t < n_frames; t++) {
+        x[t] *= t + 1 == n_frames ? to : up_fma(step, (float)(t + 1), from);
+    }
+}
+
+float up_fx_peak(const float *x, size_t n_frames, float so_far) {
+    uint32_t worst = up_bits(so_far) & 0x7fffffffu; // magnitudes order like their bits
+    for (size_t t = 0; t < n_frames; t++) {
+        uint32_t magnitude = up_bits(x[t]) & 0x7fffffffu;
+        worst = magnitude > worst ? magnitude : worst;
+    }
+    return up_from_bits(worst > 0x7f800000u ? 0x7f800000u : worst);
+}
+
+bool up_fx_bits_ok(int bits) {
+    return bits == 16 || bits == 24 || bits == 32 || bits == -32;
+}
+
+void up_fx_unpack(const uint8_t *raw, float *out, size_t n_frames, int bits, size_t channels, size_t channel) {
+    size_t width = (size_t)(bits < 0 ? -bits : bits) / 8;
+    raw += channel * width;
+    for (size_t t = 0; t < n_frames; t++, raw += channels * width) {
+        uint32_t u = 0; // the sample in the top bytes
+        for (size_t i = 0; i < width; i++) {
+            u = u >> 8 | (uint32_t)raw[i] << 24;
+        }
+        out[t] = bits < 0 ? up_from_bits(u) : (float)(int32_t)u * (1.0f / 2147483648.0f);
+    }
+}
+
+// Nearest integer to x * 2^(bits-1), halves away from zero, saturating; NaN gives 0.
+static int32_t fx_round(float x, int bits) {
+    float full = (float)(1u << (bits - 1)), y = x * full;
+    if (!(y > -full)) {
+        return y <= -full ? -(int32_t)(1u << (bits - 2)) * 2 : 0;
+    }
+    if (y >= full) {
+        return (int32_t)((1u << (bits - 1)) - 1);
+    }
+    int32_t i = (int32_t)y;
+    float rest = y - (float)i;
+    i += rest >= 0.5f ? 1 : rest <= -0.5f ? -1 : 0;
+    int32_t top = (int32_t)((1u << (bits - 1)) - 1);
+    return i > top ? top : i;
+}
+
+void up_fx_pack(const float *in, uint8_t *raw, size_t n_frames, int bits, size_t channels) {
+    size_t width = (size_t)(bits < 0 ? -bits : bits) / 8;
+    for (size_t t = 0; t < n_frames; t++) {
+        uint32_t u = bits < 0 ? up_bits(in[t]) : (uint32_t)fx_round(in[t], bits);
+        for (size_t c = 0; c < channels; c++) {
+            for (size_t i = 0; i < width; i++) {
+                *raw++ = (uint8_t)(u >> 8 * i);
+            }
+        }
+    }
+}

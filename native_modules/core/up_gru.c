@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: MIT
+// GRU over a stream of frames; see up_gru.h.
+#include "up_gru.h"
+
+void up_gru_layout(up_gru_t *self, const float *weight, up_arena_t *arena) {
+    size_t rz = up_rows_padded(2 * self->hidden), n = up_rows_padded(self->hidden);
+    self->rz = weight;
+    self->n = self->rz + up_matrix_floats(2 * self->hidden, self->inputs + self->hidden);
+    self->cell = self->n + up_matrix_floats(self->hidden, self->hidden);
+    // Eight floats of slack: vector code may read, not use, beyond the last unit.
+    self->v = up_arena_take(arena, (self->inputs + self->hidden + 8) * sizeof(float));
+    self->acc = up_arena_take(arena, (rz + n + 8) * sizeof(float));
+}
+
+void up_gru_reset(up_gru_t *self) {
+    for (size_t i = 0; i < self->inputs + self->hidden + 8; i++) {
+        self->v[i] = 0.0f;
+    }
+}
+
+// Gates of all units from the sums in acc; h moves on.
+static inline void gru_cells(const up_gru_t *self, size_t inputs) {
+    const up_node_t *sigmoid = self->tables.sigmoid, *tanh = self->tables.tanh;
+    size_t hidden = self->hidden;
+    const float *restrict ar = self->acc, *restrict az = ar + hidden;
+    const float *restrict an = ar + up_rows_padded(2 * hidden);
+    const float *restrict cell = self->cell, *restrict x = self->v;
+    float *restrict h = self->v + inputs;
+    for (size_t i = 0; i < hidden; i++, cell += 1 + inputs) {
+        float base = cell[0];
+        for (size_t k = 0; k < inputs; k++) {
+            base = up_fma(cell[1 + k], x[k], base);
+        }
+        float r, z, n;
+        if (sigmoid) {
+            r = up_look(sigmoid, ar[i]);
+            z = up_look(sigmoid, az[i]);
+            n = up_look(tanh, up_fma(r, an[i], base));
+        } else {
+            r = up_sigmoid(ar[i]);
+            z = up_sigmoid(az[i]);
+            n = up_tanh(up_fma(r, an[i], base));
+        }
+        h[i] = up_fma(z, h[i] - n, n);
+    }
+}
+
+static inline void gru_step(const up_gru_t *self, size_t inputs) {
+    size_t hidden = self->hidden;
+    up_matvec(self->rz, self->v, self->acc, 2 * hidden, inputs + hidden);
+    up_matvec(self->n, self->v + inputs, self->acc + up_rows_padded(2 * hidden), hidden, hidden);
+    gru_cells(self, inputs);
+}
+
+void up_gru_process(up_gru_t *self, const float *in, float *out, size_t stride, size_t n_frames) {
+    size_t inputs = self->inputs, hidden = self->hidden;
+    float *v = self->v, *h = v + inputs;
+    for (size_t t = 0; t < n_frames; t++, in += inputs, out += stride) {
+        for (size_t k = 0; k < inputs; k++) {
+            v[k] = in[k];
+        }
+        if (inputs == 1) {
+            gru_step(self, 1);
+        } else {
+            gru_step(self, inputs);
+        }
+        if (self->head) {
+            float y = self->head[0];
+            for (size_t i = 0; i < hidden; i++) {
+                y = up_fma(self->head[1 + i], h[i], y);
+            }
+            out[0] = y;
+        } else {
+            for (size_t i = 0; i < hidden; i++) {
+                out[i] = h[i];
+            }
+        }
+    }
+}

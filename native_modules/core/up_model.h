@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: MIT
+// A .upm file as a running model. The file (models/SPEC.md) is used in place: check() proves that
+// every field, offset and weight is sound, layout() points into it, process() runs it.
+#ifndef UP_MODEL_H
+#define UP_MODEL_H
+
+#include "up_conv1d.h"
+#include "up_gru.h"
+
+#define UP_MAJOR 1
+#define UP_CHUNK 64  // frames run at a time; longer blocks are cut
+#define UP_SLOTS 16  // signals between layers
+#define UP_MAX_LAYERS 256
+#define UP_MAX_CHANNELS 256
+#define UP_MAX_INPUTS 8
+#define UP_MAX_ARENA ((size_t)64 << 20)
+
+enum { UP_OP_CONV1D = 1, UP_OP_GRU = 2, UP_OP_ADD = 3, UP_OP_EMPHASIS = 4, UP_OP_DEEMPHASIS = 5 };
+
+// What a caller may want to know of a file; filled by up_model_check.
+typedef struct {
+    uint32_t rate_hz, prewarm, receptive; // receptive: frames, 0 = unbounded
+    uint8_t arithmetic, grade, inputs, outputs;
+    uint16_t n_layers;
+    const uint8_t *layers; // n_layers records; point into the file
+    const uint8_t *weights;
+    const uint8_t *knobs;  // inputs - 1 records, or NULL
+    size_t weights_size;
+} up_info_t;
+
+typedef struct {
+    uint8_t op, act, src, src2, dst;
+    uint16_t in, out;
+    float coef;
+    union {
+        up_conv1d_t conv;
+        up_gru_t gru;
+        float *z; // last frame of a first-order filter, [in]
+    };
+} up_layer_t;
+
+typedef struct {
+    up_info_t info;
+    up_layer_t *layer; // [n_layers] less those fused into another
+    size_t n_layers;
+    up_tables_t tables;
+    float *slot[UP_SLOTS]; // [UP_CHUNK][channels], 16-byte aligned; slot 0 only where it is copied
+    float *knobs;          // [inputs - 1]
+    bool copy_input;
+} up_model_t;
+
+// [setup] Everything in the file is checked here, once. 0 or a negative UP_E_.
+int up_model_check(const void *blob, size_t size, up_info_t *info);
+
+// [setup] Checks, then lays the model out in the arena; with arena->base == NULL only measures,
+// and *self stays NULL. 0 or a negative UP_E_.
+int up_model_layout(up_model_t **self, const void *blob, size_t size, up_arena_t *arena);
+void up_model_reset(up_model_t *self); // [setup] silence, default knobs
+
+// Sets all knobs (inputs - 1 values); false, and nothing set, if one is not finite.
+bool up_model_set_knobs(up_model_t *self, const float *values);
+
+// [audio] in [n] -> out [n]; in == out allowed. A frame that is not finite is read as 0.
+void up_model_process(up_model_t *self, const float *in, float *out, size_t n_frames);
+
+const char *up_error_text(int error);
+
+#endif
