@@ -30,12 +30,15 @@ static size_t conv1d_push(up_conv1d_t *self, const float *in, size_t n_frames) {
     return begin;
 }
 
-// acc += all taps of one group of rows, for the output whose newest input is ring frame `now`.
+// acc = biases + all taps of one group of rows, for the output whose newest input is ring frame `now`.
 static const float *conv1d_taps(const up_conv1d_t *self, const float *w, float *acc, size_t g, size_t now) {
     size_t back = up_conv1d_history(self), step = self->dilation, width = self->in;
     size_t frame = now >= back ? now - back : now + self->frames - back;
+    const float *from = w;
+    w += g;
     for (size_t k = 0; k < self->taps; k++) {
-        w = up_matvec_acc(w, self->ring + frame * width, acc, g, width);
+        w = up_matvec_cols(w, self->ring + frame * width, from, acc, g, width);
+        from = acc;
         frame += step;
         frame = frame >= self->frames ? frame - self->frames : frame;
     }
@@ -43,17 +46,14 @@ static const float *conv1d_taps(const up_conv1d_t *self, const float *w, float *
 }
 
 // One output frame; `now` as above. Rows added by padding are computed, not written.
-static void conv1d_frame(const up_conv1d_t *self, const float *now_in, float *out, size_t now) {
+static void conv1d_frame(const up_conv1d_t *self, const float *in, float *out, size_t now) {
     const float *w = self->weight;
     float spare[UP_GROUP];
     size_t want = self->out;
     for (size_t left = up_rows_padded(want); left;) {
         size_t g = left < UP_GROUP ? left : UP_GROUP;
         float *acc = g <= want ? out : spare;
-        for (size_t r = 0; r < g; r++) {
-            acc[r] = w[r];
-        }
-        w = self->ring ? conv1d_taps(self, w + g, acc, g, now) : up_matvec_acc(w + g, now_in, acc, g, self->in);
+        w = self->ring ? conv1d_taps(self, w, acc, g, now) : up_matvec_cols(w + g, in, w, acc, g, self->in);
         for (size_t r = 0; acc == spare && r < want; r++) {
             out[r] = spare[r];
         }

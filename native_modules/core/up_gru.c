@@ -2,6 +2,11 @@
 // GRU over a stream of frames; see up_gru.h.
 #include "up_gru.h"
 
+#if defined(__ARM_FEATURE_FMA) && defined(__thumb2__) && !defined(UP_NO_ASM)
+#include "up_gru_vfp.h"
+#define GRU_VFP 1
+#endif
+
 void up_gru_layout(up_gru_t *self, const float *weight, up_arena_t *arena) {
     size_t rz = up_rows_padded(2 * self->hidden), n = up_rows_padded(self->hidden);
     self->rz = weight;
@@ -45,35 +50,54 @@ static inline void gru_cells(const up_gru_t *self, size_t inputs) {
     }
 }
 
-static inline void gru_step(const up_gru_t *self, size_t inputs) {
-    size_t hidden = self->hidden;
+static inline float gru_head(const float *head, const float *h, size_t hidden) {
+    float y = head[0];
+    for (size_t i = 0; i < hidden; i++) {
+        y = up_fma(head[1 + i], h[i], y);
+    }
+    return y;
+}
+
+static inline void gru_sums(const up_gru_t *self) {
+    size_t hidden = self->hidden, inputs = self->inputs;
     up_matvec(self->rz, self->v, self->acc, 2 * hidden, inputs + hidden);
     up_matvec(self->n, self->v + inputs, self->acc + up_rows_padded(2 * hidden), hidden, hidden);
-    gru_cells(self, inputs);
+}
+
+// The common case: audio alone in, one sample out.
+static void gru_mono(up_gru_t *self, const float *in, float *out, size_t n_frames) {
+    for (size_t t = 0; t < n_frames; t++) {
+        self->v[0] = in[t];
+        gru_sums(self);
+        #if defined(GRU_VFP)
+        if (self->tables.sigmoid) {
+            out[t] = gru_cells_vfp(self, in[t], self->head + 1, self->head[0]);
+            continue;
+        }
+        #endif
+        gru_cells(self, 1);
+        out[t] = gru_head(self->head, self->v + 1, self->hidden);
+    }
 }
 
 void up_gru_process(up_gru_t *self, const float *in, float *out, size_t stride, size_t n_frames) {
-    size_t inputs = self->inputs, hidden = self->hidden;
+    size_t inputs = self->inputs;
     float *v = self->v, *h = v + inputs;
+    if (inputs == 1 && self->head) {
+        gru_mono(self, in, out, n_frames);
+        return;
+    }
     for (size_t t = 0; t < n_frames; t++, in += inputs, out += stride) {
         for (size_t k = 0; k < inputs; k++) {
             v[k] = in[k];
         }
-        if (inputs == 1) {
-            gru_step(self, 1);
-        } else {
-            gru_step(self, inputs);
-        }
+        gru_sums(self);
+        gru_cells(self, inputs);
         if (self->head) {
-            float y = self->head[0];
-            for (size_t i = 0; i < hidden; i++) {
-                y = up_fma(self->head[1 + i], h[i], y);
-            }
-            out[0] = y;
-        } else {
-            for (size_t i = 0; i < hidden; i++) {
-                out[i] = h[i];
-            }
+            out[0] = gru_head(self->head, h, self->hidden);
+        }
+        for (size_t i = 0; !self->head && i < self->hidden; i++) {
+            out[i] = h[i];
         }
     }
 }

@@ -21,53 +21,41 @@ static inline size_t up_matrix_floats(size_t rows, size_t cols) {
     return up_rows_padded(rows) * (cols + 1);
 }
 
-// acc[0..g) += w[c][0..g) * v[c] for c in order; returns the weights after these columns.
+// to[0..g) = from[0..g) + w[c][0..g) * v[c] for c in order; returns the weights after these columns.
 #define UP_MATVEC_C(g) \
-    static inline const float *up_matvec_acc_##g##_c(const float *w, const float *v, float *restrict acc, size_t cols) { \
+    static inline const float *up_matvec_##g##_c(const float *w, const float *v, const float *from, float *to, size_t cols) { \
         float a[g]; \
-        for (int r = 0; r < g; r++) { a[r] = acc[r]; } \
+        for (int r = 0; r < g; r++) { a[r] = from[r]; } \
         for (size_t c = 0; c < cols; c++, w += g) { \
             float x = v[c]; \
             for (int r = 0; r < g; r++) { a[r] = up_fma(w[r], x, a[r]); } \
         } \
-        for (int r = 0; r < g; r++) { acc[r] = a[r]; } \
+        for (int r = 0; r < g; r++) { to[r] = a[r]; } \
         return w; \
     }
 
 UP_MATVEC_C(1)
-#define UP_MATVEC_1 up_matvec_acc_1_c
 
 #if defined(__ARM_FEATURE_FMA) && defined(__thumb2__) && !defined(UP_NO_ASM)
 #include "up_matvec_vfp.h"
-#define UP_MATVEC(g) up_matvec_acc_##g##_vfp
+#define UP_MATVEC(g) up_matvec_##g##_vfp
 #else
 UP_MATVEC_C(4)
 UP_MATVEC_C(8)
 UP_MATVEC_C(12)
 UP_MATVEC_C(16)
 UP_MATVEC_C(20)
-#define UP_MATVEC(g) up_matvec_acc_##g##_c
+#define UP_MATVEC(g) up_matvec_##g##_c
 #endif
 
-static inline const float *up_matvec_acc(const float *w, const float *v, float *acc, size_t g, size_t cols) {
-    switch (g) {
-        case 20: return UP_MATVEC(20)(w, v, acc, cols);
-        case 16: return UP_MATVEC(16)(w, v, acc, cols);
-        case 12: return UP_MATVEC(12)(w, v, acc, cols);
-        case 8: return UP_MATVEC(8)(w, v, acc, cols);
-        case 4: return UP_MATVEC(4)(w, v, acc, cols);
-        default: return UP_MATVEC_1(w, v, acc, cols);
-    }
-}
+// One group of g rows. Not inlined: the bodies are large and a call is cheap beside them.
+const float *up_matvec_cols(const float *w, const float *v, const float *from, float *to, size_t g, size_t cols);
 
 // y [rows padded] = matrix . v [cols].
 static inline void up_matvec(const float *w, const float *v, float *y, size_t rows, size_t cols) {
     for (size_t left = up_rows_padded(rows); left;) {
         size_t g = left < UP_GROUP ? left : UP_GROUP;
-        for (size_t r = 0; r < g; r++) {
-            y[r] = w[r];
-        }
-        w = up_matvec_acc(w + g, v, y, g, cols);
+        w = up_matvec_cols(w + g, v, w, y, g, cols);
         y += g;
         left -= g;
     }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// up_matvec_acc for cores with a single-precision VFP and FMA (Cortex-M4F, M7, M33, M55): the
+// up_matvec_cols for cores with a single-precision VFP and FMA (Cortex-M4F, M7, M33, M55): the
 // accumulators of a group stay in registers, weights stream through s0-s7, four inputs through
 // s8-s11. Included by up_matvec.h only. Same order of additions as the C version, so same bits.
 #ifndef UP_MATVEC_VFP_H
@@ -19,10 +19,10 @@
 #define VFP_COL_4(h) VFP_LOAD4 VFP_4(28, 0, h, 29, 30, 31, 1, 2, 3)
 
 #define UP_MATVEC_VFP(g, accs) \
-    static inline const float *up_matvec_acc_##g##_vfp(const float *w, const float *v, float *acc, size_t cols) { \
+    static inline const float *up_matvec_##g##_vfp(const float *w, const float *v, const float *from, float *to, size_t cols) { \
         size_t fours = cols >> 2, rest = cols & 3; \
         __asm volatile ( \
-            "vldmia %[acc], {" accs "}\n" \
+            "vldmia %[from], {" accs "}\n" \
             "cmp %[fours], #0\n" \
             "beq.w 2f\n" \
             "1: vldmia %[v]!, {s8-s11}\n" \
@@ -35,9 +35,9 @@
             VFP_COL_##g(8) \
             "subs %[rest], #1\n" \
             "bne 3b\n" \
-            "4: vstmia %[acc], {" accs "}\n" \
-            : [w] "+l" (w), [v] "+l" (v), [fours] "+l" (fours), [rest] "+l" (rest) \
-            : [acc] "l" (acc) \
+            "4: vstmia %[to], {" accs "}\n" \
+            : [w] "+r" (w), [v] "+r" (v), [fours] "+r" (fours), [rest] "+r" (rest) \
+            : [from] "r" (from), [to] "r" (to) \
             : "s0", "s1", "s2", "s3", "s4", "s5", "s6", "s7", "s8", "s9", "s10", "s11", "s12", "s13", \
             "s14", "s15", "s16", "s17", "s18", "s19", "s20", "s21", "s22", "s23", "s24", "s25", "s26", \
             "s27", "s28", "s29", "s30", "s31", "cc", "memory"); \
