@@ -63,9 +63,15 @@ typedef struct {
     size_t used;   // bytes asked for so far; grows past size when memory runs out
 } up_arena_t;
 
+#define UP_MAX_ARENA ((size_t)64 << 20) // no model needs more; keeps every sum far from overflow
+
 // [setup] Returns 16-byte aligned memory, or NULL when measuring or full.
 static inline void *up_arena_take(up_arena_t *self, size_t bytes) {
     size_t at = self->used;
+    if (at > UP_MAX_ARENA || bytes > UP_MAX_ARENA) {
+        self->used = UP_MAX_ARENA + 1;
+        return NULL;
+    }
     self->used = (at + bytes + 15) & ~(size_t)15;
     return self->base && self->used <= self->size ? self->base + at : NULL;
 }

@@ -39,6 +39,9 @@ UP_MATVEC_C(1)
 #if defined(__ARM_FEATURE_FMA) && defined(__thumb2__) && !defined(UP_NO_ASM)
 #include "up_matvec_vfp.h"
 #define UP_MATVEC(g) up_matvec_##g##_vfp
+#elif defined(__AVX2__) && defined(__FMA__) && !defined(UP_NO_ASM)
+#include "up_avx2.h"
+#define UP_MATVEC(g) up_matvec_##g##_avx2
 #else
 UP_MATVEC_C(4)
 UP_MATVEC_C(8)

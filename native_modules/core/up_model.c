@@ -16,6 +16,11 @@ static size_t model_width(const up_layer_t *layer) {
     return layer->op == UP_OP_CONV1D ? layer->conv.out : layer->out;
 }
 
+// Weights at an offset of WGHT that check() found in range and 16-aligned.
+static const float *model_weights(const up_info_t *info, const uint8_t *r) {
+    return (const float *)(const void *)(info->weights + model_u32(r + 16));
+}
+
 static void model_parse(up_layer_t *self, const uint8_t *r) {
     self->op = r[0];
     self->act = r[1];
@@ -93,11 +98,11 @@ static void model_layout_all(up_model_t *m, up_layer_t *layer, up_arena_t *arena
         const uint8_t *r = info->layers + i * MODEL_RECORD;
         up_layer_t one;
         model_parse(&one, r);
-        model_layout_layer(&one, r, (const float *)(info->weights + model_u32(r + 16)), &m->tables, arena);
+        model_layout_layer(&one, r, model_weights(info, r), &m->tables, arena);
         if (one.op == UP_OP_GRU && model_is_head(info, i, one.dst)) {
             i++;
             r += MODEL_RECORD;
-            one.gru.head = (const float *)(info->weights + model_u32(r + 16));
+            one.gru.head = model_weights(info, r);
             one.dst = r[4];
             one.out = 1;
         }

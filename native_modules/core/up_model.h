@@ -13,7 +13,6 @@
 #define UP_MAX_LAYERS 256
 #define UP_MAX_CHANNELS 256
 #define UP_MAX_INPUTS 8
-#define UP_MAX_ARENA ((size_t)64 << 20)
 
 enum { UP_OP_CONV1D = 1, UP_OP_GRU = 2, UP_OP_ADD = 3, UP_OP_EMPHASIS = 4, UP_OP_DEEMPHASIS = 5 };
 
