@@ -90,8 +90,8 @@ def _gru_floats(layer, grade):
     return np.concatenate([gates, pack_matrix(w_hh[n] * tanh, b_hh[n] * tanh), cell.ravel()])
 
 
-def _shape(layer, channels):
-    """(in, out, taps, dilation) of the record; `channels` of its source slot."""
+def shape(layer, channels):
+    """(in, out, taps, dilation) of a layer's record; `channels` of its source slot."""
     if isinstance(layer, (L.Conv1d, L.Dense)):
         rows, cols = np.shape(layer.weight)[:2]
         taps = np.shape(layer.weight)[2] if isinstance(layer, L.Conv1d) else 1
@@ -102,8 +102,8 @@ def _shape(layer, channels):
     return channels, channels, 0, 0
 
 
-def _record(layer, shape, offset, size):
-    cin, out, taps, dilation = shape
+def _record(layer, dims, offset, size):
+    cin, out, taps, dilation = dims
     activation = L.ACTIVATIONS.index(getattr(layer, "activation", "linear"))
     head = struct.pack(
         "<6B4H2x", OPS[type(layer)], activation, layer.src, getattr(layer, "src2", 0), layer.dst, 0,
@@ -116,19 +116,26 @@ def _align(data):
     return data + b"\0" * (-len(data) % 16)
 
 
+def stored_floats(layer, grade):
+    """float32 values of a layer in the file, padding included."""
+    if isinstance(layer, (L.Conv1d, L.Dense)):
+        return len(_conv_floats(layer, grade))
+    return len(_gru_floats(layer, grade)) if isinstance(layer, L.Gru) else 0
+
+
 def _layers(model):
     records, weights, channels = b"", b"", {0: 1 + len(model.knobs)}
     for layer in model.layers:
-        shape = _shape(layer, channels.get(layer.src, 0))
+        size = shape(layer, channels.get(layer.src, 0))
         floats = np.zeros(0, np.float32)
         if isinstance(layer, (L.Conv1d, L.Dense)):
             floats = _conv_floats(layer, model.grade)
         elif isinstance(layer, L.Gru):
             floats = _gru_floats(layer, model.grade)
         data = floats.astype("<f4").tobytes()
-        records += _record(layer, shape, len(weights), len(data))
+        records += _record(layer, size, len(weights), len(data))
         weights += _align(data)
-        channels[layer.dst] = shape[1]
+        channels[layer.dst] = size[1]
     return records, weights
 
 

@@ -327,3 +327,17 @@ def test_play_gives_the_same_file_for_any_block():
         writer.write(_signal(10), 10)
     rig = load_rig("plain_rig.py")
     _raises(lambda: play(rig, "play_44.wav", "play_out.wav"), "play_44.wav", "44100", "48000")
+
+
+def test_knobs_change_the_sound_and_survive_reset():
+    name = "gru9_2knobs.upm"
+    plain, turned = Neural(name), Neural(name, knobs=(0.9, 0.1))
+    one, two = _signal(100), _signal(100)
+    plain.process(one)
+    turned.process(two)
+    assert bytes(one) != bytes(two)
+    turned.reset()
+    three = _signal(100)
+    turned.process(three)
+    assert bytes(two) == bytes(three), "reset() keeps the knobs where they are"
+    _raises(lambda: Neural(name, knobs=(0.9,)))

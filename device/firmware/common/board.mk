@@ -1,0 +1,23 @@
+# Shared by the emulated boards; the last line of each mpconfigboard.mk.
+UPEDAL_COMMON := $(patsubst %/,%,$(dir $(lastword $(MAKEFILE_LIST))))
+
+BOARD_CARD_BLOCK = 4096
+BOARD_CARD_BLOCKS = 4096
+CFLAGS += -DQEMU_SOC_UPEDAL -DMICROPY_HW_MCU_NAME='"$(MCU_NAME)"'
+CFLAGS += -DMP_CONFIGFILE='"mpconfig_upedal.h"' -I$(UPEDAL_COMMON)
+CFLAGS += -DBOARD_CARD=$(BOARD_CARD) -DBOARD_CARD_BLOCK=$(BOARD_CARD_BLOCK) -DBOARD_CARD_BLOCKS=$(BOARD_CARD_BLOCKS)
+MICROPY_HEAP_SIZE ?= 2097152
+MICROPY_VFS_LFS2 = 1
+FROZEN_MANIFEST ?= $(UPEDAL_COMMON)/manifest.py
+LDFLAGS += -Wl,--wrap=mp_hal_stdio_poll
+
+vpath %.c $(UPEDAL_COMMON)
+SRC_C += port.c modbench.c modcard.c
+ifeq ($(QEMU_ARCH),arm)
+SRC_C += board_arm.c
+LDSCRIPT = $(UPEDAL_COMMON)/arm.ld
+LDFLAGS += -L$(BOARD_DIR)
+CFLAGS += -DBOARD_TIMER_HZ=$(BOARD_TIMER_HZ)
+else
+SRC_C += board_rv32.c
+endif

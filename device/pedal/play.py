@@ -1,0 +1,73 @@
+"""Plays a WAV file through a rig: what the simulator, the tests and an emulated pedal call."""
+
+import json
+import sys
+
+from pedal import store
+from pedal.engine import Engine
+from pedal.io.wav import WavReader, WavWriter
+
+
+def play(rig, source, sink, *, block=None, bits=-32, channel=0):
+    """Play file `source` through `rig` into file `sink`; the counters, as a dict.
+
+    block: frames, instead of the rig's; bits: of the written file, as io/wav.py has them.
+    """
+    reader = WavReader(source, channel=channel)
+    if reader.rate_hz != rig.rate_hz:
+        reader.close()
+        text = "{}: {} Hz; expected {} Hz, as the rig"
+        raise ValueError(text.format(source, reader.rate_hz, rig.rate_hz))
+    engine = Engine(rig, reader, WavWriter(sink, rig.rate_hz, bits=bits), block=block)
+    engine.run()
+    counters = {
+        "frames": engine.frames,
+        "blocks": engine.blocks,
+        "block": engine.block,
+        "rate_hz": rig.rate_hz,
+        "xruns": engine.xruns,
+        "faults": engine.faults,
+        "reports": engine.reports,
+    }
+    try:
+        import bench  # noqa: F401 - only emulated boards count instructions
+    except ImportError:
+        return counters
+    from pedal.measure import measure
+
+    rig.reset()
+    counters.update(measure(rig, block=block))
+    return counters
+
+
+def load_rig(path):
+    """The Rig that the script at `path` names `rig`; models are looked for beside it."""
+    folder = path[: path.rfind("/")] if "/" in path else "."
+    for paths in (store.folders, sys.path):
+        if folder not in paths:
+            paths.insert(0, folder)
+    names = {"__name__": "rig", "__file__": path}
+    with open(path) as file:
+        exec(file.read(), names)  # noqa: S102 - the rig is the user's program
+    if "rig" not in names:
+        raise ValueError(f"{path}: defines no `rig`; expected rig = Rig(...)")
+    return names["rig"]
+
+
+def main(rig, source, sink, *, block=None, models=None):
+    """Files in, file out, the counters as one line of JSON. models: a folder of .upm files."""
+    if models:
+        store.folders.insert(0, models)
+    print(json.dumps(play(load_rig(rig), source, sink, block=block)))
+
+
+def start(rig="/rig.py", source="/in.wav", sink="/out.wav"):
+    """What main.py does at power-on: play by the board's audio path."""
+    from pedal import board
+
+    if board.AUDIO != "wav":
+        text = "{}: no driver for audio by {!r} yet; the rig loads, nothing plays"
+        load_rig(rig)
+        print(text.format(board.NAME, board.AUDIO))
+        return
+    main(rig, source, sink)

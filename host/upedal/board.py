@@ -1,0 +1,229 @@
+"""Board profiles: boards/*.yaml, checked, as dataclasses. boards/README.md explains the keys."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from upedal import paths
+from upedal.errors import UpedalError
+
+CORES = [
+    "cortex-m0",
+    "cortex-m3",
+    "cortex-m4",
+    "cortex-m7",
+    "cortex-m33",
+    "cortex-m55",
+    "rv32imac",
+    "xtensa-lx7",
+    "desktop",
+]
+ARCHS = ["armv6m", "armv7m", "armv7emsp", "armv7emdp", "rv32imc", "xtensawin", "x64"]
+AUDIO = ("i2s", "pio", "wav", "c-library")
+
+
+@dataclass(frozen=True)
+class Memory:
+    """One region: kind is ram or flash; purpose is what the region is for."""
+
+    name: str
+    kind: str
+    bytes: int
+    purpose: str
+
+
+@dataclass(frozen=True)
+class Audio:
+    """How samples come and go: the driver's kind, the codec, the channels it carries."""
+
+    kind: str
+    codec: str | None
+    channels: int
+
+
+@dataclass(frozen=True)
+class Verified:
+    """what: the thing; how: emulated, native, or "not on hardware"."""
+
+    what: str
+    how: str
+
+
+@dataclass(frozen=True)
+class Board:
+    """One board. clock_hz is None where time is not real: emulated boards and the desktop."""
+
+    name: str
+    title: str
+    mcu: str
+    core: str
+    arch: str | None  # of native modules; None: no MicroPython for this board
+    machine: str | None  # part of sys.implementation._machine that tells this board
+    clock_hz: int | None
+    usable_share: float  # of the cycles, for effects
+    rate_hz: int
+    block: int  # frames
+    arithmetic: str
+    grade: str
+    pre_emphasis: float | None  # y[t] = x[t] - coefficient * x[t - 1], before the net
+    de_emphasis: float | None  # y[t] = x[t] + coefficient * y[t - 1], after it
+    dither: str
+    memory: tuple
+    audio: Audio
+    controls: tuple
+    emulated_by: str | None
+    verified: tuple
+
+    @property
+    def cycles_per_sample(self):
+        """All cycles of one core between two samples; None without a clock."""
+        return self.clock_hz / self.rate_hz if self.clock_hz else None
+
+    @property
+    def budget_cycles_per_sample(self):
+        """Those that effects may use; None without a clock."""
+        return self.cycles_per_sample * self.usable_share if self.clock_hz else None
+
+    @property
+    def ram_bytes(self):
+        return sum(region.bytes for region in self.memory if region.kind == "ram")
+
+    @property
+    def flash_bytes(self):
+        return sum(region.bytes for region in self.memory if region.kind == "flash")
+
+
+def names():
+    """All boards of the product, sorted."""
+    return sorted(path.stem for path in paths.BOARDS.glob("*.yaml"))
+
+
+def load(name_or_path):
+    """The Board of that name, or of that YAML file."""
+    import difflib
+
+    text = str(name_or_path)
+    if "/" in text or text.endswith((".yaml", ".yml")):
+        return _read(Path(text))
+    known = names()
+    if text in known:
+        return _read(paths.BOARDS / f"{text}.yaml")
+    near = difflib.get_close_matches(text, known, 1)
+    hint = f"; did you mean {near[0]}?" if near else ""
+    raise UpedalError(f"board {text!r} is not known{hint} Expected one of: {', '.join(known)}.")
+
+
+def recognise(machine):
+    """The name of the board whose sys.implementation._machine is this text, or None."""
+    for name in names():
+        key = load(name).machine
+        if key and key in machine:
+            return name
+    return None
+
+
+def _read(path):
+    from upedal.checked_yaml import read_mapping
+
+    raw = read_mapping(path, _schema())
+    emphasis = raw.pop("emphasis") or {"pre": None, "de": None}
+    regions = raw.pop("memory")
+    for region in regions:
+        region["purpose"] = region.pop("for")
+    return Board(
+        name=path.stem,
+        pre_emphasis=emphasis["pre"],
+        de_emphasis=emphasis["de"],
+        memory=tuple(Memory(**region) for region in regions),
+        audio=Audio(**raw.pop("audio")),
+        controls=tuple(raw.pop("controls")),
+        verified=tuple(Verified(**entry) for entry in raw.pop("verified")),
+        **raw,
+    )
+
+
+def _schema():
+    """Key -> check, as upedal.checked_yaml understands them."""
+    from upedal.checked_yaml import choice, items, number, optional, text, whole
+
+    return {
+        "title": text,
+        "mcu": text,
+        "core": choice(*CORES),
+        "arch": optional(choice(*ARCHS)),
+        "machine": optional(text),
+        "clock_hz": optional(whole(1_000_000, 10_000_000_000)),
+        "usable_share": number(0.01, 1.0),
+        "rate_hz": whole(8000, 192000),
+        "block": whole(1, 4096),
+        "arithmetic": choice("f32", "q15", "q7"),
+        "grade": choice("fast", "accurate"),
+        "emphasis": optional({"pre": number(0.0, 0.999), "de": number(0.0, 0.999)}),
+        "dither": choice("none", "tpdf-highpass"),
+        "memory": items(
+            {
+                "name": text,
+                "kind": choice("ram", "flash"),
+                "bytes": whole(1, 1 << 40),
+                "for": text,
+            }
+        ),
+        "audio": {"kind": choice(*AUDIO), "codec": optional(text), "channels": whole(1, 8)},
+        "controls": items(choice("pot", "switch", "encoder", "expression", "midi")),
+        "emulated_by": optional(choice(*[name for name in names() if name.startswith("emu_")])),
+        "verified": items({"what": text, "how": choice("emulated", "native", "not on hardware")}),
+    }
+
+
+def rows():
+    """One dict a board for `upedal boards`: what it is, its budget, what was verified and how."""
+    for name in names():
+        board = load(name)
+        budget = board.budget_cycles_per_sample
+        yield {
+            "board": name,
+            "mcu": board.mcu,
+            "core": board.core,
+            "arch": board.arch or "-",
+            "clock_mhz": board.clock_hz // 1_000_000 if board.clock_hz else None,
+            "rate_hz": board.rate_hz,
+            "block": board.block,
+            "arithmetic": f"{board.arithmetic} {board.grade}",
+            "budget_cycles_per_sample": round(budget) if budget else None,
+            "verified": "; ".join(f"{entry.what}: {entry.how}" for entry in board.verified),
+        }
+
+
+def table():
+    """The rows as a rich Table."""
+    from rich.table import Table
+
+    titles = {"clock_mhz": "MHz", "rate_hz": "Hz", "budget_cycles_per_sample": "cycles a sample"}
+    result = Table(title="Boards", caption="cycles a sample: what effects may use of one core")
+    all_rows = list(rows())
+    for key in all_rows[0]:
+        number = key in ("clock_mhz", "rate_hz", "block", "budget_cycles_per_sample")
+        result.add_column(titles.get(key, key), justify="right" if number else "left")
+    for row in all_rows:
+        result.add_row(*("-" if value is None else str(value) for value in row.values()))
+    return result
+
+
+def device_module(board):
+    """Source of pedal/board.py on the device: what rigs and drivers need of the profile."""
+    keys = [
+        "name",
+        "rate_hz",
+        "block",
+        "clock_hz",
+        "arithmetic",
+        "grade",
+        "pre_emphasis",
+        "de_emphasis",
+        "dither",
+    ]
+    values = {key: getattr(board, key) for key in keys}
+    values |= {"audio": board.audio.kind, "codec": board.audio.codec}
+    values |= {"channels": board.audio.channels}
+    lines = [f'"""{board.title}, from its profile. Written by upedal; edit the profile."""', ""]
+    lines += [f"{key.upper()} = {value!r}" for key, value in values.items()]
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,81 @@
+"""What a model will cost on a core, before it is trained or run: the budget check.
+
+Instructions follow from the kernels' own structure (native_modules/core/up_matvec_vfp.h): a group
+of g rows loads 8 weights an instruction and multiplies one an instruction. The constants beside it
+were fitted to counts in MicroPython on an emulated Cortex-M7; `tests/native/test_counts.py` holds
+the two together. Cycles are instructions times the mean that `upedal bench` estimates: an ESTIMATE.
+"""
+
+from . import layers as L
+from . import upm
+
+# Cortex-M with a single-precision FPU: measured there, f32, block 64.
+_CALL, _FRAME, _PUSH, _ELEMENT = 35, 87, 6, 5
+_UNIT = {"fast": 40, "accurate": 116}  # a GRU unit's gates
+_ACTIVATION = {"fast": 24, "accurate": 55}  # tanh or sigmoid of one value
+_CYCLES_PER_INSTRUCTION = {"cortex-m7": 1.55, "cortex-m4": 2.9, "cortex-m33": 2.7}
+CORES = tuple(_CYCLES_PER_INSTRUCTION)
+
+
+def _group(rows, cols):
+    loads = -(-rows // 8)
+    return _CALL + cols // 4 * (3 + 4 * (rows + loads)) + cols % 4 * (3 + rows + loads)
+
+
+def _matrix(rows, cols):
+    return 30 + 5 * cols if rows == 1 else sum(_group(g, cols) for g in upm.groups(rows))
+
+
+def _conv(layer, grade):
+    rows, cin = layer.weight.shape[:2]
+    taps = layer.weight.shape[2] if layer.weight.ndim == 3 else 1
+    if taps == 1:
+        work = _matrix(rows, cin)
+    else:
+        work = taps * (_matrix(rows, cin) + 8 * len(upm.groups(rows))) + _PUSH + _ELEMENT * cin
+    each = {"linear": 0, "relu": 6, "softsign": 20}.get(layer.activation, _ACTIVATION[grade])
+    return work + each * rows
+
+
+def _layer(layer, grade, channels):
+    if isinstance(layer, (L.Conv1d, L.Dense)):
+        return _conv(layer, grade)
+    if isinstance(layer, L.Gru):
+        hidden, inputs = layer.w_hh.shape[1], layer.w_ih.shape[1]
+        sums = _matrix(2 * hidden, inputs + hidden) + _matrix(hidden, hidden)
+        return sums + hidden * (_UNIT[grade] + 6 * (inputs - 1))
+    return (_ELEMENT if isinstance(layer, L.Add) else 8) * channels
+
+
+def instructions(model):
+    """Instructions a sample on a Cortex-M with FPU: (total, [one a layer])."""
+    channels, each = {0: 1 + len(model.knobs)}, []
+    for at, layer in enumerate(model.layers):
+        width = upm.shape(layer, channels.get(layer.src, 1))[1]
+        before = model.layers[at - 1] if at else None
+        # A dense layer of one output behind a GRU is fused: counted in the GRU's unit.
+        fused = isinstance(before, L.Gru) and width == 1 and isinstance(layer, (L.Conv1d, L.Dense))
+        each.append(0 if fused else _layer(layer, model.grade, channels.get(layer.src, 1)))
+        channels[layer.dst] = width
+    return _FRAME + sum(each), each
+
+
+def cycles(model, core):
+    """ESTIMATED cycles a sample on a core of boards/*.yaml, or None where nothing is known."""
+    each = _CYCLES_PER_INSTRUCTION.get(core)
+    return each and instructions(model)[0] * each
+
+
+def loads(model):
+    """[(Board, estimated share of its cycle budget or None)] for every board with a clock."""
+    from . import board as boards
+
+    found = []
+    for name in boards.names():
+        profile = boards.load(name)
+        if profile.budget_cycles_per_sample:
+            need = cycles(model, profile.core)
+            # A board at another rate plays the model at the model's rate: fewer or more cycles each.
+            budget = profile.clock_hz * profile.usable_share / model.rate_hz
+            found.append((profile, need and need / budget))
+    return found

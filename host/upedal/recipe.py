@@ -1,0 +1,128 @@
+"""How a model is trained: models/recipes/*.yaml as a checked dataclass."""
+
+import dataclasses
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from . import paths
+from .errors import UpedalError
+
+
+def _number(default, low, high):
+    return field(default=default, metadata={"low": low, "high": high})
+
+
+def _choice(default, *others):
+    return field(default=default, metadata={"choices": (default, *others)})
+
+
+@dataclass
+class Recipe:
+    """Every key a recipe may hold, its default and its range."""
+
+    name: str = "recipe"
+    note: str = ""  # where the recipe comes from
+    net: str = _choice("gru", "tcn")
+    # The net.
+    hidden: int = _number(16, 1, 256)  # gru: units
+    skip: bool = True  # gru: add the input to the output; tcn: sum all activations
+    channels: int = _number(8, 1, 256)  # tcn
+    kernel: int = _number(3, 1, 64)  # tcn: taps
+    dilations: list = field(default_factory=lambda: [1, 2, 4, 8, 16, 32, 64, 128])  # tcn
+    activation: str = _choice("tanh", "softsign", "relu", "gated")  # tcn
+    residual: bool = True  # tcn
+    # The loss: weights of its parts.
+    esr: float = _number(1.0, 0.0, 100.0)
+    emphasised: float = _number(0.0, 0.0, 100.0)  # ESR after pre-emphasis
+    emphasis: float = _number(0.85, 0.0, 0.999)  # its coefficient
+    dc: float = _number(0.0, 0.0, 100.0)
+    # The optimiser, Adam.
+    learning_rate: float = _number(5e-3, 1e-7, 1.0)
+    final_rate: float = _number(1e-5, 0.0, 1.0)  # where the schedule ends
+    schedule: str = _choice("cosine", "plateau", "constant")
+    patience: int = _number(20, 1, 100_000)  # plateau: validations without gain, then rate / 2
+    clip: float = _number(1.0, 1e-6, 1e6)  # largest norm of the gradient
+    epochs: int = _number(300, 1, 1_000_000)  # where no time budget is given
+    # The data: `batch` streams side by side, a step every `segment` frames with state carried on.
+    batch: int = _number(64, 1, 65536)
+    segment: int = _number(1024, 16, 1_000_000)
+    warm_up: int = _number(1000, 0, 1_000_000)  # frames without gradient ahead of every stream
+
+    def build(self):
+        """The untrained net."""
+        from . import nets
+
+        if self.net == "gru":
+            return nets.GruNet(self.hidden, self.skip)
+        shape = (self.channels, self.kernel, tuple(self.dilations), self.activation)
+        return nets.TcnNet(*shape, self.residual, self.skip)
+
+
+_FIELDS = {f.name: f for f in dataclasses.fields(Recipe)}
+
+
+def names():
+    """The recipes that come with upedal."""
+    return sorted(p.stem for p in paths.RECIPES.glob("*.yaml"))
+
+
+def load(name, overrides=()):
+    """A recipe by name or path, changed by "key=value" texts; UpedalError says what is wrong."""
+    import yaml
+
+    path = Path(name) if str(name).endswith((".yaml", ".yml")) else paths.RECIPES / f"{name}.yaml"
+    if not path.is_file():
+        raise UpedalError(f"{path}: no such recipe; expected a .yaml file or one of {names()}")
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as e:
+        raise UpedalError(f"{path}: not YAML ({e})") from None
+    if not isinstance(values, dict):
+        raise UpedalError(f"{path}: holds {type(values).__name__}; expected keys and values")
+    checked = {k: _check(k, v, path) for k, v in values.items()}
+    checked.setdefault("name", path.stem)
+    for text in overrides:
+        key, equals, value = text.partition("=")
+        if not equals:
+            raise UpedalError(f"override {text!r}: expected key=value")
+        try:
+            value = yaml.safe_load(value)
+        except yaml.YAMLError:
+            raise UpedalError(f"override {text!r}: value is not YAML") from None
+        checked[key.strip()] = _check(key.strip(), value, "override")
+    return Recipe(**checked)
+
+
+def _check(key, value, where):
+    """The value as its field's type, within its range."""
+    if key not in _FIELDS:
+        raise UpedalError(f"{where}: unknown key {key!r}; expected one of {sorted(_FIELDS)}")
+    limits, kind = _FIELDS[key].metadata, _FIELDS[key].type
+
+    def refuse(expected):
+        raise UpedalError(f"{where}: {key} is {value!r}; expected {expected}")
+
+    if key == "dilations":
+        good = isinstance(value, list) and 0 < len(value) <= 64
+        if not good or not all(type(d) is int and 1 <= d <= 65536 for d in value):
+            refuse("a list of 1 to 64 integers from 1 to 65536")
+        return value
+    if kind is float:
+        value = _float(value)
+    if type(value) is not kind:
+        refuse({int: "an integer", float: "a number", bool: "true or false", str: "text"}[kind])
+    if "choices" in limits and value not in limits["choices"]:
+        refuse(f"one of {limits['choices']}")
+    if "low" in limits and not limits["low"] <= value <= limits["high"]:
+        refuse(f"{limits['low']} to {limits['high']}")
+    return value
+
+
+def _float(value):
+    """An int or YAML's text "5e-4" (which it does not take for a number) as a float."""
+    if isinstance(value, bool):
+        return value
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        return value

@@ -1,0 +1,46 @@
+"""Build a wheel that holds the native modules, device package, boards and models: make_wheel.py DEST
+
+It is built from a copy of the tree, so that nothing built earlier can slip in and the tree stays clean.
+"""
+
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+SOURCES = ("pyproject.toml", "README.md", "LICENSE", "host", "native_modules")
+# Where host/upedal/paths.py looks for them in an installed wheel.
+DATA = {"device": "device", "boards": "boards", "models": "models", "build/natmod": "build/natmod"}
+LEFT_OUT = shutil.ignore_patterns(
+    "__pycache__", "*.so", "*.egg-info", "firmware", "_data", "*.pyc"
+)
+
+
+def copy(source, destination):
+    destination.parent.mkdir(parents=True, exist_ok=True)
+    if source.is_dir():
+        shutil.copytree(source, destination, ignore=LEFT_OUT)
+    else:
+        shutil.copy2(source, destination)
+
+
+def main(destination):
+    with tempfile.TemporaryDirectory(prefix="upedal-wheel-") as folder:
+        tree = Path(folder)
+        for name in SOURCES:
+            copy(ROOT / name, tree / name)
+        for name, place in DATA.items():
+            copy(ROOT / name, tree / "host" / "upedal" / "_data" / place)
+        command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps"]
+        command += ["--no-build-isolation", "--wheel-dir", str(destination), str(tree)]
+        subprocess.run(command, check=True)
+    for wheel in sorted(destination.glob("*.whl")):
+        print(wheel)
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 2:
+        sys.exit(__doc__)
+    main(Path(sys.argv[1]).resolve())
