@@ -42,7 +42,7 @@ def fixtures(target):
     files |= {p.name: p.read_bytes() for p in SHARED}
     exact = target not in INEXACT
     if target == "cpython":
-        from upedal.native import EXACT as exact  # noqa: N811
+        from upedal.native import EXACT as exact
     files["target.py"] = f"NAME = {target!r}\nEXACT = {exact}\n".encode()
     return files
 

@@ -169,7 +169,8 @@ def _phat(x, y, reach):
     k = int(np.argmax(np.abs(near)))
     lag = int(lags[k])
     if 0 < k < len(near) - 1 and abs(near[k - 1]) > abs(near[k + 1]):
-        lag -= int(near[k - 1] * near[k] > 0)  # the peak lies between this frame and the one before
+        # The peak lies between this frame and the one before.
+        lag -= int(near[k - 1] * near[k] > 0)
     return lag, 1 if near[k] > 0 else -1
 
 

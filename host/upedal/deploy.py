@@ -16,8 +16,9 @@ from pathlib import PurePosixPath
 from upedal import paths
 from upedal.errors import BoardError, UpedalError
 
-CHUNK = 4096  # bytes a round trip; mpremote's own 256 takes ten times as long
+CHUNK = 4096  # bytes a round trip; mpremote's own 256 takes more than twice as long
 TIMEOUT_S = 30  # for one answer
+ANSWER_S = 10  # for the first sign of life
 MPY = (6, 3)  # version and native version of .mpy files: MicroPython 1.23 and later
 # sys.implementation._mpy's number for the native architecture, py/persistentcode.h
 ARCHS = (
@@ -206,7 +207,7 @@ class Device:
             self._transport = SerialTransport(self.port, timeout=TIMEOUT_S)
         try:
             with self._errors("does not answer"), _quiet():
-                self._transport.enter_raw_repl(soft_reset=True)
+                self._transport.enter_raw_repl(soft_reset=True, timeout_overall=ANSWER_S)
         except BaseException:
             self._transport.serial.close()
             raise

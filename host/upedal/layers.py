@@ -51,7 +51,8 @@ class Gru:
 
 @dataclass
 class Add:
-    """y = x[src] + x[src2], channel by channel (a residual or skip path)."""
+    """y = x[src] + x[src2], channel by channel (a residual or skip path). src2 may have more channels:
+    its first ones count, as where the audio is added to a net that also has knobs."""
 
     src: int
     src2: int

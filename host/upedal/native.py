@@ -8,7 +8,9 @@ import numpy as np
 from .errors import UpedalError
 
 try:
-    from . import _native_v3 as _native  # AVX2 and FMA: fast, and bit-identical to a Cortex-M with FPU
+    from . import (
+        _native_v3 as _native,  # AVX2 and FMA: fast, and bit-identical to a Cortex-M with FPU
+    )
 except ImportError:
     try:
         from . import _native

@@ -71,7 +71,8 @@ def render(model, x, knobs=None):
     run = {L.Conv1d: conv1d, L.Dense: dense, L.Gru: gru, L.Emphasis: emphasis, L.Deemphasis: deemphasis}
     for layer in model.layers:
         if isinstance(layer, L.Add):
-            slots[layer.dst] = slots[layer.src] + slots[layer.src2]
+            a = slots[layer.src]
+            slots[layer.dst] = a + slots[layer.src2][: len(a)]
         else:
             slots[layer.dst] = run[type(layer)](layer, slots[layer.src])
     return slots[model.layers[-1].dst][0]

@@ -136,8 +136,9 @@ class _Player:
         low = 40 + int(self.rng.choice([0, 1, 3, 5]))
         for k in range(7):
             strength = level * (1.0 if k % 4 == 0 else 0.7)
-            self.note(start_s + k * step, low, step, strength, muted=True)
-            self.note(start_s + k * step + 0.004, low + 7, step - 0.004, 0.7 * strength, muted=True)
+            at = start_s + k * step
+            self.note(at, low, step, strength, muted=True)
+            self.note(at + 0.004, low + 7, step - 0.004, 0.7 * strength, muted=True)
         for semitones in (0, 7, 12):
             self.note(start_s + 7 * step, low + semitones, 2.8 * step, 0.6 * level)
 

@@ -8,6 +8,7 @@ epoch. All streams run forward together; every `segment` frames there is a gradi
 import dataclasses
 import math
 import os
+import pickle
 import time
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
@@ -19,8 +20,13 @@ from .audio import esr, split
 from .errors import UpedalError
 
 _FORMAT = 1  # of checkpoints
+# What a torn or foreign checkpoint raises, in torch.load or when its parts are put in place.
+_TORN = (
+    pickle.UnpicklingError, RuntimeError, EOFError, LookupError, TypeError, ValueError,
+    AttributeError, OSError,
+)  # fmt: skip
 _VALIDATION_LANES = 64
-_WARM_UP_S = 0.25  # of silence or signal ahead of what counts, when rendering in lanes
+_WARM_UP_S = 0.25  # how much signal a recurrent net sees ahead of what counts, in lanes
 
 
 @dataclass
@@ -64,9 +70,7 @@ def train(
     net = job.best_net()
     test = split(n, rate_hz)[2]
     test_esr = esr(wet[test], render(net, dry[:n])[test])
-    return TrainResult(
-        net, job.best, test_esr, test, job.history, seconds, seed, interrupted
-    )
+    return TrainResult(net, job.best, test_esr, test, job.history, seconds, seed, interrupted)
 
 
 def _check_input(dry, wet, rate_hz, minutes):
@@ -223,7 +227,9 @@ class _Job:
     def _validation_esr(self):
         """Over the validation part in overlapping lanes, each warmed up by what precedes it."""
         part = self.parts[1]
-        output = _render_lanes(self.net, self.dry, part, int(_WARM_UP_S * self.rate_hz))
+        net = self.net
+        memory = int(_WARM_UP_S * self.rate_hz) if net.recurrent else net.receptive_field
+        output = _render_lanes(net, self.dry, part, memory)
         return esr(self.wet[part].cpu().numpy(), output.cpu().numpy())
 
     # Checkpoints.
@@ -278,7 +284,7 @@ class _Job:
             self.best, self.best_state = content["best"], content["best_state"]
             self.history, self.scale = content["history"], content["scale"]
             self.stale, self.spent = content["stale"], content["seconds"]
-        except Exception as e:  # a torn or foreign file raises nearly anything
+        except _TORN as e:
             raise UpedalError(
                 f"{path}: not a checkpoint of upedal ({type(e).__name__}: {e}); remove it or train"
                 " without resuming"
@@ -292,7 +298,7 @@ class _Job:
 
 
 def _pick(device):
-    """"auto" is a GPU where there is one."""
+    """The device; "auto" is a GPU where there is one."""
     import torch
 
     if device == "auto":

@@ -17,7 +17,10 @@ class Model:
 
     def process(self, src, dst) -> None:
         """Run len(src) frames (any number); dst may be src. Allocates nothing.
-        A frame that is not finite is read as 0."""
+        A frame that is not finite, or beyond +-1024 (60 dB over full scale), is read as 0."""
 
     def reset(self) -> None:
         """Back to the state after Model()."""
+
+    def knobs(self, values) -> None:
+        """values: array('f') of one value a knob, in the file's units. Raises ValueError where one is not finite."""

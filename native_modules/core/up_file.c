@@ -154,7 +154,7 @@ static int file_layer(const uint8_t *r, const up_info_t *info, uint16_t *width) 
         || ((conv || gru) && r[2] == r[4]) || ((add || filter) && in != out) || (!add && r[3])) {
         return UP_E_LAYER;
     }
-    if (width[r[2]] != in || (add && width[r[3]] != in)) {
+    if (width[r[2]] != in || (add && width[r[3]] < in)) {
         return UP_E_SLOT;
     }
     width[r[4]] = (uint16_t)out;

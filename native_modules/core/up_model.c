@@ -4,6 +4,9 @@
 
 enum { MODEL_RECORD = 48, MODEL_KNOB = 64, MODEL_KNOB_DEFAULT = 40 };
 
+// Bits of 1024.0, 60 dB over full scale: no such sample is sound, and sums stay where look-ups are exact.
+#define MODEL_ABSURD 0x44800000u
+
 static uint16_t model_u16(const uint8_t *p) {
     return (uint16_t)(p[0] | p[1] << 8);
 }
@@ -89,7 +92,8 @@ static void model_layout_tables(const up_info_t *info, up_tables_t *tables, up_a
 // Fills m (a scratch copy when measuring) and layer[] (NULL when measuring).
 static void model_layout_all(up_model_t *m, up_layer_t *layer, up_arena_t *arena) {
     const up_info_t *info = &m->info;
-    size_t width[UP_SLOTS] = { info->inputs };
+    size_t width[UP_SLOTS] = { info->inputs }; // the most a slot ever holds
+    size_t now[UP_SLOTS] = { info->inputs };   // what it holds at this layer
     model_layout_tables(info, &m->tables, arena);
     m->knobs = up_arena_take(arena, (info->inputs - 1u) * sizeof(float));
     m->n_layers = 0;
@@ -108,6 +112,10 @@ static void model_layout_all(up_model_t *m, up_layer_t *layer, up_arena_t *arena
         }
         // The last layer writes the caller's buffer; a convolution may not write what it reads.
         m->copy_input |= i + 1 == info->n_layers && one.op == UP_OP_CONV1D && one.src == 0;
+        if (one.op == UP_OP_ADD) {
+            one.stride2 = now[one.src2];
+        }
+        now[one.dst] = one.out;
         size_t wide = model_width(&one);
         width[one.dst] = wide > width[one.dst] ? wide : width[one.dst];
         if (layer) {
@@ -174,9 +182,16 @@ bool up_model_set_knobs(up_model_t *self, const float *values) {
     return finite;
 }
 
-static void model_add(const float *a, const float *b, float *out, size_t n) {
-    for (size_t i = 0; i < n; i++) {
-        out[i] = a[i] + b[i];
+// out may be a, but not b where b is wider.
+static void model_add(const float *a, const float *b, float *out, size_t width, size_t stride, size_t n_frames) {
+    if (width == stride) {
+        n_frames *= width;
+        width = stride = 1;
+    }
+    for (size_t t = 0; t < n_frames; t++, a += width, b += stride, out += width) {
+        for (size_t c = 0; c < width; c++) {
+            out[c] = a[c] + b[c];
+        }
     }
 }
 
@@ -206,7 +221,7 @@ static void model_run(up_layer_t *layer, const up_tables_t *tables, const float 
             up_gru_process(&layer->gru, a, out, layer->out, n_frames);
             break;
         case UP_OP_ADD:
-            model_add(a, b, out, n_frames * layer->in);
+            model_add(a, b, out, layer->in, layer->stride2, n_frames);
             break;
         default:
             model_filter(layer, a, out, n_frames);
@@ -214,19 +229,19 @@ static void model_run(up_layer_t *layer, const up_tables_t *tables, const float 
 }
 
 // The chunk as slot 0: the caller's buffer where it can be used as it is, else a copy with the
-// knobs beside each frame and 0 for what is not finite.
+// knobs beside each frame and 0 for what is no sample.
 static const float *model_input(up_model_t *self, const float *in, size_t n_frames) {
     uint32_t worst = 0;
     for (size_t t = 0; t < n_frames; t++) {
         uint32_t magnitude = up_bits(in[t]) & 0x7fffffffu;
         worst = magnitude > worst ? magnitude : worst;
     }
-    if (worst < 0x7f800000u && !self->copy_input) {
+    if (worst < MODEL_ABSURD && !self->copy_input) {
         return in;
     }
     float *to = self->slot[0];
     for (size_t t = 0; t < n_frames; t++) {
-        *to++ = up_is_finite(in[t]) ? in[t] : 0.0f;
+        *to++ = (up_bits(in[t]) & 0x7fffffffu) < MODEL_ABSURD ? in[t] : 0.0f;
         for (uint32_t k = 0; k + 1 < self->info.inputs; k++) {
             *to++ = self->knobs[k];
         }

@@ -34,7 +34,8 @@ typedef struct {
     union {
         up_conv1d_t conv;
         up_gru_t gru;
-        float *z; // last frame of a first-order filter, [in]
+        float *z;       // last frame of a first-order filter, [in]
+        size_t stride2; // channels of an addition's second source, of which the first `in` count
     };
 } up_layer_t;
 
@@ -59,7 +60,8 @@ void up_model_reset(up_model_t *self); // [setup] silence, default knobs
 // Sets all knobs (inputs - 1 values); false, and nothing set, if one is not finite.
 bool up_model_set_knobs(up_model_t *self, const float *values);
 
-// [audio] in [n] -> out [n]; in == out allowed. A frame that is not finite is read as 0.
+// [audio] in [n] -> out [n]; in == out allowed. A frame that is not finite, or beyond
+// +-1024, is read as 0.
 void up_model_process(up_model_t *self, const float *in, float *out, size_t n_frames);
 
 const char *up_error_text(int error);

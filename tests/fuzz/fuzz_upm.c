@@ -8,7 +8,7 @@
 
 #include "up_model.h"
 
-enum { MOST = 1 << 16, ARENA = 1 << 20 };
+enum { MOST = 1 << 16, ARENA = 1 << 18, SEEDS = 64 };
 
 static uint32_t state;
 
@@ -102,28 +102,37 @@ int main(int argc, char **argv) {
         return 2;
     }
     unsigned refused[32] = { 0 }, accepted = 0;
+    uint8_t *files[SEEDS];
+    size_t sizes[SEEDS];
+    int n_files = argc - 3 < SEEDS ? argc - 3 : SEEDS;
+    for (int i = 0; i < n_files; i++) {
+        files[i] = slurp(argv[3 + i], sizes + i);
+    }
+    uint8_t *seed = malloc(MOST);
     long runs = atol(argv[1]);
     state = (uint32_t)atol(argv[2]) | 1;
     for (long r = 0; r < runs; r++) {
-        size_t n, bytes;
-        uint8_t *seed = slurp(argv[3 + r % (argc - 3)], &n);
+        size_t n = sizes[r % n_files];
+        memcpy(seed, files[r % n_files], n);
         n = damage(seed, n);
         uint8_t *exact = malloc(n + !n); // malloc aligns to 16, and ASan sees one byte too far
         memcpy(exact, seed, n);
         up_arena_t measure = { NULL, 0, 0 };
         up_model_t *model;
         int error = up_model_layout(&model, exact, n, &measure);
-        bytes = measure.used;
         if (error) {
             refused[-error]++;
         } else {
             accepted++;
-            if (bytes <= ARENA) {
-                use(exact, n, bytes);
+            if (measure.used <= ARENA) {
+                use(exact, n, measure.used);
             }
         }
         free(exact);
-        free(seed);
+    }
+    free(seed);
+    while (n_files) {
+        free(files[--n_files]);
     }
     printf("%ld files: %u accepted\n", runs, accepted);
     for (int e = 1; e < 32; e++) {

@@ -151,7 +151,7 @@ def test_real_boards_are_recognised_by_what_their_micropython_says():
 def test_device_module_is_python_with_the_profiles_values():
     for name in board.names():
         profile, values = board.load(name), {}
-        exec(board.device_module(profile), values)
+        exec(board.device_module(profile), values)  # noqa: S102 - it is made to be run
         assert (values["NAME"], values["BLOCK"]) == (name, profile.block)
         assert (values["RATE_HZ"], values["AUDIO"]) == (profile.rate_hz, profile.audio.kind)
 

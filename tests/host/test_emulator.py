@@ -40,11 +40,13 @@ def test_board_runs_counts_and_carries_files(name, tmp_path):
         assert board.mpremote("exec", "import hello; print(hello.word)") == "hello\n"
         board.mpremote("fs", "cp", str(sent), ":/sent.bin")
         board.mpremote("fs", "cp", ":/sent.bin", str(tmp_path / "back.bin"))
+        long = board.mpremote("exec", "for i in range(5000): print('line', i, 'of many')")
         copied = (
             "with open('/in.bin','rb') as i, open('/out.bin','wb') as o: print(o.write(i.read()))"
         )
         assert board.run(copied) == "65536\n"
         card = board.read_card()
+    assert long == "".join(f"line {i} of many\n" for i in range(5000)), "output was lost"
     assert (tmp_path / "back.bin").read_bytes() == BLOB[:3000]
     assert card["sent.bin"] == BLOB[:3000]
     assert card["in.bin"] == card["out.bin"] == BLOB

@@ -8,7 +8,6 @@ import hashlib
 from pathlib import Path
 
 import numpy as np
-
 from upedal import layers as L
 from upedal import native, reference, upm
 

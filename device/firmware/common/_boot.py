@@ -1,6 +1,7 @@
 # Mounts the memory card. The sizes are those of host/upedal/card.py, which makes and reads such cards.
-import card
 import sys
+
+import card
 import vfs
 
 _OPTIONS = {"readsize": 512, "progsize": 512, "lookahead": 512, "mtime": False}

@@ -14,6 +14,7 @@
 #define UART_STARTRX (0x000)
 #define UART_STARTTX (0x008)
 #define UART_RXDRDY (0x108)
+#define UART_TXDRDY (0x11c)
 #define UART_ENABLE (0x500)
 #define UART_RXD (0x518)
 #define UART_TXD (0x51c)
@@ -40,7 +41,10 @@ static int uart_take(void) {
 }
 
 static void uart_put(char c) {
+    UART(UART_TXDRDY) = 0;
     UART(UART_TXD) = (uint8_t)c;
+    while (!UART(UART_TXDRDY)) { // a byte written before the last has gone is lost
+    }
 }
 
 void board_clock_init(void) {

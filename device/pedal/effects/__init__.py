@@ -9,5 +9,6 @@ and, where it has something to say,
     atomic = True     process() either does all its work or raises before it touches buf:
                       the engine then needs no copy of the block to undo half a job
     native(buf)       (function, a, b): the one native call process(buf) would make. The engine
-                      then makes it itself, which saves the method's 700 instructions
+                      then makes it itself, which saves the method's 700 instructions; so a
+                      subclass that has its own process() needs its own native(), too
 """

@@ -1,0 +1,40 @@
+"""Instruction counts on the emulated boards: deterministic, so they may be asserted."""
+
+import pytest
+from upedal import bench, cost
+
+NEEDS = ("qemu-system-arm", "firmware emu_m7", "native modules armv7emdp", "TCG plugin")
+LIMITS = {"gru-10": 1000, "gru-16": 1900, "gru-40": 8200}  # at block 64
+
+
+@pytest.fixture(scope="module")
+def rows():
+    found = bench.measure("emu_m7", bench.models(), (64,))
+    return {row["model"]: row for row in found}
+
+
+@pytest.mark.toolchain(*NEEDS)
+def test_grus_stay_within_their_limits(rows):
+    for name, limit in LIMITS.items():
+        assert rows[name]["instructions_per_sample"] <= limit, rows[name]
+
+
+@pytest.mark.toolchain(*NEEDS)
+def test_the_cost_model_agrees_with_the_count(rows):
+    for name, model in bench.models().items():
+        counted, expected = rows[name]["instructions_per_sample"], cost.instructions(model)[0]
+        assert abs(expected / counted - 1) < 0.05, (name, counted, expected)
+
+
+@pytest.mark.toolchain(*NEEDS)
+def test_estimates_lie_between_the_floor_and_reason(rows):
+    for row in rows.values():
+        estimate = row["estimated_cycles_per_sample"]
+        assert row["macs_per_sample"] < estimate < 4 * row["instructions_per_sample"], row
+
+
+@pytest.mark.toolchain(*NEEDS)
+def test_a_second_run_counts_the_same(rows):
+    again = bench.measure("emu_m7", {"gru-10": bench.models()["gru-10"]}, (64,))[0]
+    first = rows["gru-10"]
+    assert abs(again["instructions_per_sample"] - first["instructions_per_sample"]) * 64 <= 4
