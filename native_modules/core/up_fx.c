@@ -28,15 +28,33 @@ bool up_fx_bits_ok(int bits) {
     return bits == 16 || bits == 24 || bits == 32 || bits == -32;
 }
 
+// Little-endian bytes of one sample, in the top of a word; `width` is a constant where it is inlined.
+static inline uint32_t fx_read(const uint8_t *raw, int width) {
+    uint32_t u = 0;
+    #pragma GCC unroll 4
+    for (int i = 0; i < width; i++) {
+        u |= (uint32_t)raw[i] << 8 * (4 - width + i);
+    }
+    return u;
+}
+
+static inline void fx_unpack_pcm(const uint8_t *raw, float *out, size_t n, int width, size_t step) {
+    for (size_t t = 0; t < n; t++, raw += step) {
+        out[t] = (float)(int32_t)fx_read(raw, width) * (1.0f / 2147483648.0f);
+    }
+}
+
 void up_fx_unpack(const uint8_t *raw, float *out, size_t n_frames, int bits, size_t channels, size_t channel) {
-    size_t width = (size_t)(bits < 0 ? -bits : bits) / 8;
+    size_t width = (size_t)(bits < 0 ? -bits : bits) / 8, step = channels * width;
     raw += channel * width;
-    for (size_t t = 0; t < n_frames; t++, raw += channels * width) {
-        uint32_t u = 0; // the sample in the top bytes
-        for (size_t i = 0; i < width; i++) {
-            u = u >> 8 | (uint32_t)raw[i] << 24;
-        }
-        out[t] = bits < 0 ? up_from_bits(u) : (float)(int32_t)u * (1.0f / 2147483648.0f);
+    switch (bits) {
+        case 16: fx_unpack_pcm(raw, out, n_frames, 2, step); break;
+        case 24: fx_unpack_pcm(raw, out, n_frames, 3, step); break;
+        case 32: fx_unpack_pcm(raw, out, n_frames, 4, step); break;
+        default:
+            for (size_t t = 0; t < n_frames; t++, raw += step) {
+                out[t] = up_from_bits(fx_read(raw, 4));
+            }
     }
 }
 
@@ -56,14 +74,30 @@ static int32_t fx_round(float x, int bits) {
     return i > top ? top : i;
 }
 
-void up_fx_pack(const float *in, uint8_t *raw, size_t n_frames, int bits, size_t channels) {
-    size_t width = (size_t)(bits < 0 ? -bits : bits) / 8;
-    for (size_t t = 0; t < n_frames; t++) {
-        uint32_t u = bits < 0 ? up_bits(in[t]) : (uint32_t)fx_round(in[t], bits);
-        for (size_t c = 0; c < channels; c++) {
-            for (size_t i = 0; i < width; i++) {
-                *raw++ = (uint8_t)(u >> 8 * i);
-            }
+static inline uint8_t *fx_write(uint8_t *raw, uint32_t u, int width, size_t channels) {
+    for (size_t c = 0; c < channels; c++) {
+        #pragma GCC unroll 4
+        for (int i = 0; i < width; i++) {
+            *raw++ = (uint8_t)(u >> 8 * i);
         }
+    }
+    return raw;
+}
+
+static inline void fx_pack_pcm(const float *in, uint8_t *raw, size_t n, int bits, size_t channels) {
+    for (size_t t = 0; t < n; t++) {
+        raw = fx_write(raw, (uint32_t)fx_round(in[t], bits), bits / 8, channels);
+    }
+}
+
+void up_fx_pack(const float *in, uint8_t *raw, size_t n_frames, int bits, size_t channels) {
+    switch (bits) {
+        case 16: fx_pack_pcm(in, raw, n_frames, 16, channels); break;
+        case 24: fx_pack_pcm(in, raw, n_frames, 24, channels); break;
+        case 32: fx_pack_pcm(in, raw, n_frames, 32, channels); break;
+        default:
+            for (size_t t = 0; t < n_frames; t++) {
+                raw = fx_write(raw, up_bits(in[t]), 4, channels);
+            }
     }
 }
