@@ -29,7 +29,7 @@ UNIX := $(BUILD)/unix/micropython $(BUILD)/unix-user/micropython
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .SECONDEXPANSION:
-.PHONY: help setup demo test test-quick natmod firmware unix bench size fuzz wheel lint clean distclean
+.PHONY: system-quick system-full force help setup demo test test-quick natmod firmware unix bench size fuzz wheel lint clean distclean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -59,10 +59,10 @@ bench: setup ## Instructions a sample on the emulated boards, to build/bench.jso
 size: setup ## Text, data and arena per architecture
 	$(PY) tools/size.py
 
-fuzz: setup ## Damaged model files against the reader, under ASan and UBSan
+fuzz: $(VENV)/.quick $(VENV)/.extension ## Damaged model files against the reader, under ASan and UBSan
 	$(PYTEST) tests/fuzz
 
-wheel: $(VENV)/.quick natmod ## A wheel with the native modules inside, in dist/
+wheel: $(VENV)/.extension natmod ## A wheel with the native modules inside, in dist/
 	$(PY) tools/make_wheel.py dist
 
 lint: $(VENV)/.quick ## Ruff over the Python code
@@ -77,12 +77,12 @@ distclean: ## Remove all that make made
 
 # ---- this machine: system packages, Python ----
 
-$(BUILD)/.system-quick $(BUILD)/.system-full: $(BUILD)/.system-%: tools/system_packages.sh
-	@mkdir -p $(@D)
-	tools/system_packages.sh $*
-	@touch $@
+# A check of a tenth of a second each time, so that what has been removed since is brought back.
+system-quick system-full: system-%:
+	@mkdir -p $(BUILD)
+	@PYTHON=$(PYTHON) tools/system_packages.sh $*
 
-$(PY): | $(BUILD)/.system-quick
+$(PY): | system-quick
 	$(PYTHON) -m venv $(VENV)
 	$(PIP) install --upgrade pip "setuptools>=77" wheel
 
@@ -92,20 +92,20 @@ $(VENV)/.quick: pyproject.toml tools/dependencies.py | $(PY)
 	$(PY) tools/dependencies.py dev | xargs -d '\n' $(PIP) install
 	@touch $@
 
-$(VENV)/.full: $(VENV)/.quick | $(BUILD)/.system-full
+$(VENV)/.full: $(VENV)/.quick | system-full
 	$(PIP) install $(TORCH_ARGS) "torch==2.13.0" || $(PIP) install $(TORCH_ARGS) "torch>=2.2"
 	$(PY) tools/dependencies.py train dev | xargs -d '\n' $(PIP) install
 	@touch $@
 
 # setuptools does not see a change inside a header, so the old extension goes first.
-$(VENV)/.extension: $(CORE) $(wildcard native_modules/train/*) $(VENV)/.quick
+$(VENV)/.extension: $(CORE) $(wildcard native_modules/train/*) $(VENV)/.quick $(if $(wildcard host/upedal/_native.*.so),,force)
 	rm -f host/upedal/*.so
 	$(PIP) install --no-build-isolation --no-deps --editable .
 	@touch $@
 
 # ---- MicroPython ----
 
-$(MPY)/.complete: tools/get_micropython.sh | $(BUILD)/.system-full
+$(MPY)/.complete: tools/get_micropython.sh | system-full
 	tools/get_micropython.sh $(MPY)
 
 $(MPY_CROSS): $(MPY)/.complete | $(VENV)/.quick

@@ -10,6 +10,8 @@ import os
 
 import pytest
 
+collect_ignore = ["shared"]  # not pytest's: tests/run.py runs these on every target
+
 
 @functools.cache
 def _checks():

@@ -9,8 +9,12 @@ import sys
 import tempfile
 from pathlib import Path
 
+from upedal.payload import compile_package
+
 ROOT = Path(__file__).resolve().parent.parent
 SOURCES = ("pyproject.toml", "README.md", "LICENSE", "host", "native_modules")
+MPY_CROSS = ROOT / "build" / "micropython" / "mpy-cross" / "build" / "mpy-cross"
+DATA_PLACE = Path("host") / "upedal" / "_data"
 # Where host/upedal/paths.py looks for them in an installed wheel.
 DATA = {"device": "device", "boards": "boards", "models": "models", "build/natmod": "build/natmod"}
 LEFT_OUT = shutil.ignore_patterns(
@@ -32,7 +36,8 @@ def main(destination):
         for name in SOURCES:
             copy(ROOT / name, tree / name)
         for name, place in DATA.items():
-            copy(ROOT / name, tree / "host" / "upedal" / "_data" / place)
+            copy(ROOT / name, tree / DATA_PLACE / place)
+        compile_package(tree / DATA_PLACE / "build" / "device", MPY_CROSS)
         command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps"]
         command += ["--no-build-isolation", "--wheel-dir", str(destination), str(tree)]
         subprocess.run(command, check=True)

@@ -17,7 +17,6 @@ file_of "$include/Python.h" python3-dev
 
 if [ "${1:-full}" = full ]; then
     command_of arm-none-eabi-gcc gcc-arm-none-eabi libnewlib-arm-none-eabi
-    file_of "/usr/*/arm-none-eabi/include/stdio.h" libnewlib-arm-none-eabi || true
     command_of riscv64-unknown-elf-gcc gcc-riscv64-unknown-elf picolibc-riscv64-unknown-elf
     command_of qemu-system-arm qemu-system-arm
     if ! command -v qemu-system-riscv32 >/dev/null; then # newer systems split it off

@@ -8,7 +8,6 @@ multiples of 32.
 import os
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
-from itertools import pairwise
 
 import torch
 from torch.nn import functional as F
@@ -116,16 +115,21 @@ def _from_lanes(y, batch):
 
 @cache
 def _pool():
-    """Worker threads, one a core: chunks share nothing, so they wait for each other only once."""
+    """Worker threads, one a core: chunks of a batch share nothing."""
     return ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="fastgru")
 
 
 def _share(run, chunks):
-    """run(slice) over all chunks, in as many parts as there are cores."""
-    parts = min(chunks, os.cpu_count() or 1)
-    edges = [k * chunks // parts for k in range(parts + 1)]
-    slices = [slice(a, b) for a, b in pairwise(edges)]
-    rest = [_pool().submit(run, s) for s in slices[1:]]
-    run(slices[0])
-    for future in rest:
-        future.result()
+    """run(slice) for every chunk. Idle cores take some; this thread never waits for a busy one
+    to begin, so that a loaded machine costs little more than the load."""
+    left = iter(range(chunks))  # next() of it is atomic
+
+    def work():
+        for k in left:
+            run(slice(k, k + 1))
+
+    helpers = [_pool().submit(work) for _ in range(min(chunks, os.cpu_count() or 1) - 1)]
+    work()
+    for helper in helpers:
+        if not helper.cancel():
+            helper.result()

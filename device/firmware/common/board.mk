@@ -1,6 +1,11 @@
 # Shared by the emulated boards; the last line of each mpconfigboard.mk.
 UPEDAL_COMMON := $(patsubst %/,%,$(dir $(lastword $(MAKEFILE_LIST))))
 
+# The port sets this too late for a user module's makefile to ask which compiler it gets.
+CROSS_COMPILE ?= $(if $(filter arm,$(QEMU_ARCH)),arm-none-eabi-,riscv64-unknown-elf-)
+# The interpreter is built for size, as on real boards; our modules for speed, as native_modules/flags.mk asks.
+$(BUILD)/native_modules/%.o: COPT = -O2 -DNDEBUG
+
 BOARD_CARD_BLOCK = 4096
 BOARD_CARD_BLOCKS = 4096
 CFLAGS += -DQEMU_SOC_UPEDAL -DMICROPY_HW_MCU_NAME='"$(MCU_NAME)"'

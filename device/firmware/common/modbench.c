@@ -24,7 +24,10 @@ static mp_obj_t bench_measure(size_t n_args, const mp_obj_t *args) {
 static MP_DEFINE_CONST_FUN_OBJ_VAR(bench_measure_obj, 1, bench_measure);
 
 static mp_obj_t bench_insns(mp_obj_t ticks) {
-    return mp_obj_new_int_from_ull(board_instructions(mp_obj_get_ll(ticks)));
+    mp_obj_t high = mp_binary_op(MP_BINARY_OP_RSHIFT, ticks, MP_OBJ_NEW_SMALL_INT(32));
+    uint64_t value = (uint32_t)mp_obj_get_int_truncated(ticks);
+    value |= (uint64_t)(uint32_t)mp_obj_get_int_truncated(high) << 32;
+    return mp_obj_new_int_from_ull(board_instructions(value));
 }
 static MP_DEFINE_CONST_FUN_OBJ_1(bench_insns_obj, bench_insns);
 
