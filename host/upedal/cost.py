@@ -27,24 +27,37 @@ def _matrix(rows, cols):
 
 
 def _conv(layer, grade):
-    rows, cin = layer.weight.shape[:2]
-    taps = layer.weight.shape[2] if layer.weight.ndim == 3 else 1
-    if taps == 1:
-        work = _matrix(rows, cin)
-    else:
-        work = taps * (_matrix(rows, cin) + 8 * len(upm.groups(rows))) + _PUSH + _ELEMENT * cin
-    each = {"linear": 0, "relu": 6, "softsign": 20}.get(layer.activation, _ACTIVATION[grade])
-    return work + each * rows
+    rows, cin, taps = layer.weight.shape
+    stretches = taps if layer.dilation > 1 and taps > 1 else 1
+    work = stretches * _matrix(rows, cin * taps // stretches)
+    if taps > 1:
+        work += 8 * stretches * len(upm.groups(rows)) + _PUSH + _ELEMENT * cin
+    if layer.side is not None:
+        work += _matrix(rows, layer.side_weight.shape[1])
+    work += sum(_each(a.kind, grade) * layer.out for a in (layer.activation, layer.gate_activation))
+    return work + (0 if layer.plus is None else _ELEMENT * layer.out)
+
+
+def _each(kind, grade):
+    """Instructions of one value's activation."""
+    if kind in ("tanh", "sigmoid", "silu"):
+        return _ACTIVATION[grade]
+    return 0 if kind == "linear" else 20 if kind in ("softsign", "rational_tanh", "elu") else 6
 
 
 def _layer(layer, grade, channels):
-    if isinstance(layer, (L.Conv1d, L.Dense)):
+    if isinstance(layer, L.Conv1d):
         return _conv(layer, grade)
     if isinstance(layer, L.Gru):
         hidden, inputs = layer.w_hh.shape[1], layer.w_ih.shape[1]
         sums = _matrix(2 * hidden, inputs + hidden) + _matrix(hidden, hidden)
         return sums + hidden * (_UNIT[grade] + 6 * (inputs - 1))
-    return (_ELEMENT if isinstance(layer, L.Add) else 8) * channels
+    if isinstance(layer, L.Lstm):
+        hidden, inputs = layer.w_hh.shape[1], layer.w_ih.shape[1]
+        return _matrix(4 * hidden, inputs + hidden) + hidden * (5 * _ACTIVATION[grade] - 30)
+    if isinstance(layer, L.Activation):
+        return (_each(layer.activation.kind, grade) + 4) * channels
+    return (_ELEMENT if isinstance(layer, (L.Add, L.Film)) else 8) * channels
 
 
 def instructions(model):
@@ -54,7 +67,7 @@ def instructions(model):
         width = upm.shape(layer, channels.get(layer.src, 1))[1]
         before = model.layers[at - 1] if at else None
         # A dense layer of one output behind a GRU is fused: counted in the GRU's unit.
-        fused = isinstance(before, L.Gru) and width == 1 and isinstance(layer, (L.Conv1d, L.Dense))
+        fused = isinstance(before, L.Gru) and width == 1 and isinstance(layer, L.Conv1d)
         each.append(0 if fused else _layer(layer, model.grade, channels.get(layer.src, 1)))
         channels[layer.dst] = width
     return _FRAME + sum(each), each

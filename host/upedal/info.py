@@ -8,15 +8,17 @@ from . import layers as L
 
 def _describe(layer):
     if isinstance(layer, L.Conv1d):
-        out, cin, taps = layer.weight.shape
+        rows, cin, taps = layer.weight.shape
         kind = "dense" if taps == 1 else f"conv1d k{taps} d{layer.dilation}"
-        out = out // 2 if layer.activation == "gated" else out
-        return f"{kind} {cin}->{out} {layer.activation}"
-    if isinstance(layer, L.Gru):
-        return f"gru {layer.w_ih.shape[1]}->{layer.w_hh.shape[1]}"
-    if isinstance(layer, L.Add):
-        return "add"
-    return f"{type(layer).__name__.lower()} {layer.coef:g}"
+        side = "" if layer.side is None else f"+{layer.side_weight.shape[1]}"
+        gate = "" if layer.gate == "none" else f" {layer.gate} {layer.gate_activation.kind}"
+        return f"{kind} {cin}{side}->{layer.out} {layer.activation.kind}{gate}"
+    if isinstance(layer, (L.Gru, L.Lstm)):
+        return f"{type(layer).__name__.lower()} {layer.w_ih.shape[1]}->{layer.w_hh.shape[1]}"
+    if isinstance(layer, L.Activation):
+        return layer.activation.kind
+    coef = f" {layer.coef:g}" if hasattr(layer, "coef") else ""
+    return type(layer).__name__.lower() + coef
 
 
 def facts(path):
@@ -27,7 +29,7 @@ def facts(path):
     rows = [
         {
             "layer": _describe(layer),
-            "slots": f"{layer.src}{f'+{layer.src2}' if isinstance(layer, L.Add) else ''} -> {layer.dst}",
+            "slots": f"{'+'.join(map(str, upm.sources(layer)))} -> {layer.dst}",
             "macs": upm.macs(layer),
             "bytes": 4 * upm.stored_floats(layer, model.grade),
             "instructions": count,
@@ -52,6 +54,7 @@ def facts(path):
         "meta": model.meta,
         "layers": rows,
         "macs": sum(row["macs"] for row in rows),
+        "parameters": sum(map(upm.parameters, model.layers)),
         "arena_bytes": upm.check(blob, path),
         "instructions": total,
         "loads": {b.name: share for b, share in cost.loads(model)},
@@ -67,6 +70,7 @@ def show(path, console):
     console.print(f"[bold]{Path(path).name}[/]  .upm {f['version']}, {f['bytes']:,} bytes")
     lines = [
         ("arithmetic", f"{f['arithmetic']}, {f['grade']} tanh and sigmoid"),
+        ("parameters", f"{f['parameters']:,}"),
         ("sample rate", f"{f['rate_hz']} Hz"),
         ("receptive field", reach),
         ("prewarm", f"{f['prewarm']} frames of silence before the first sample counts"),

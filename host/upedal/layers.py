@@ -1,8 +1,8 @@
-"""A model as a list of layers over numbered slots, in numpy: what nets export, `upm.py` packs
-and `reference.py` runs.
+"""A model as a list of layers over numbered slots, in numpy: what nets and importers make, what
+`upm.py` packs and `reference.py` runs.
 
-A slot is a signal of some channels. Slot 0 is the model's audio input; the model's output is
-what the last layer writes. A layer reads `src`, writes `dst` (which may be `src`).
+A slot is a signal of some channels. Slot 0 is the model's input: the audio, then one channel a knob.
+The model's output is what the last layer writes. A layer reads `src`, writes `dst`.
 Weights have PyTorch's shapes and gate order, float32.
 """
 
@@ -10,31 +10,69 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-ACTIVATIONS = ("linear", "tanh", "softsign", "relu", "gated", "sigmoid")
-# "gated": of 2C rows the first C go through tanh, the last C through sigmoid; the product is output.
+ACTIVATIONS = (
+    "linear", "tanh", "sigmoid", "softsign", "relu", "leaky_relu", "prelu", "hard_tanh",
+    "leaky_hard_tanh", "silu", "hard_swish", "rational_tanh", "elu",
+)  # fmt: skip
+GATES = ("none", "gated", "blended")
+
+
+@dataclass
+class Act:
+    """An activation by name, with the numbers some have.
+
+    par: leaky_relu, elu: (slope,); leaky_hard_tanh: (low, high, slope below, slope above).
+    slopes: prelu: [channels], the slope below 0 of each.
+    """
+
+    kind: str = "linear"
+    par: tuple = ()
+    slopes: np.ndarray | None = None
+
+
+def act(activation):
+    """An Act from an Act or a name."""
+    return activation if isinstance(activation, Act) else Act(activation)
 
 
 @dataclass
 class Conv1d:
-    """y[o, t] = act(bias[o] + sum_k sum_i weight[o, i, k] * x[i, t - (K - 1 - k) * dilation])"""
+    """z[o, t] = bias[o] + sum_k sum_i weight[o, i, k] * x[i, t - (K - 1 - k) * dilation]
+                         + sum_s side_weight[o, s] * side[s, t]
+    y = f(z), or of 2C rows, f on the first C (top) and g on the last C:
+    gated f(top) * g(bottom); blended w f(top) + (1 - w) top with w = g(bottom).
+    Then the slot `plus`, if any, is added. activation "gated" is short for gated tanh and sigmoid.
+    """
 
     weight: np.ndarray  # [out][in][tap], tap 0 the oldest sample, as torch.nn.Conv1d has it
     bias: np.ndarray  # [out]
     dilation: int = 1
-    activation: str = "linear"
+    activation: Act | str = "linear"
     src: int = 0
     dst: int = 1
+    side: int | None = None  # slot
+    side_weight: np.ndarray | None = None  # [out][channels of side]
+    gate: str = "none"
+    gate_activation: Act | str = "linear"
+    plus: int | None = None  # slot
+
+    def __post_init__(self):
+        if self.activation == "gated":
+            self.activation, self.gate, self.gate_activation = "tanh", "gated", "sigmoid"
+        self.activation, self.gate_activation = act(self.activation), act(self.gate_activation)
+
+    @property
+    def rows(self):
+        return self.weight.shape[0]
+
+    @property
+    def out(self):
+        return self.rows if self.gate == "none" else self.rows // 2
 
 
-@dataclass
-class Dense:
-    """y[o, t] = act(bias[o] + sum_i weight[o, i] * x[i, t])"""
-
-    weight: np.ndarray  # [out][in]
-    bias: np.ndarray  # [out]
-    activation: str = "linear"
-    src: int = 0
-    dst: int = 1
+def Dense(weight, bias, activation="linear", src=0, dst=1, **more):  # noqa: N802 - a layer like the rest
+    """y[o, t] = act(bias[o] + sum_i weight[o, i] * x[i, t]): a Conv1d of one tap. weight [out][in]."""
+    return Conv1d(np.asarray(weight)[:, :, None], bias, 1, activation, src, dst, **more)
 
 
 @dataclass
@@ -50,6 +88,19 @@ class Gru:
 
 
 @dataclass
+class Lstm:
+    """torch.nn.LSTM's equations, one layer; gate order input, forget, cell, output. Output: h."""
+
+    w_ih: np.ndarray  # [4*hidden][in]
+    w_hh: np.ndarray  # [4*hidden][hidden]
+    bias: np.ndarray  # [4*hidden], PyTorch's two summed
+    h: np.ndarray | None = None  # [hidden], the state before the first frame; None: zeros
+    c: np.ndarray | None = None
+    src: int = 0
+    dst: int = 1
+
+
+@dataclass
 class Add:
     """y = x[src] + x[src2], channel by channel (a residual or skip path). src2 may have more channels:
     its first ones count, as where the audio is added to a net that also has knobs."""
@@ -57,6 +108,27 @@ class Add:
     src: int
     src2: int
     dst: int
+
+
+@dataclass
+class Film:
+    """y = s * x[src] + m; slot src2 holds [s], or [s, m] one behind the other."""
+
+    src: int
+    src2: int
+    dst: int
+
+
+@dataclass
+class Activation:
+    """y = act(x), channel by channel."""
+
+    activation: Act | str
+    src: int
+    dst: int
+
+    def __post_init__(self):
+        self.activation = act(self.activation)
 
 
 @dataclass

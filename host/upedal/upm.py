@@ -15,9 +15,11 @@ import numpy as np
 from . import layers as L
 from .errors import UpedalError
 
-MAJOR, MINOR, HEADER, RECORD, KNOB = 1, 0, 64, 48, 64
+MAJOR, MINOR, HEADER, RECORD, KNOB = 1, 0, 64, 64, 64
 GROUP = 20  # rows a group of a stored matrix
-OPS = {L.Conv1d: 1, L.Dense: 1, L.Gru: 2, L.Add: 3, L.Emphasis: 4, L.Deemphasis: 5}
+OPS = {
+    L.Conv1d: 1, L.Gru: 2, L.Add: 3, L.Emphasis: 4, L.Deemphasis: 5, L.Lstm: 6, L.Activation: 7, L.Film: 8,
+}  # fmt: skip
 ARITHMETICS = ("f32", "q15", "q7")
 GRADES = ("accurate", "fast")
 # Nodes per unit of the fast grade's tables: a row that feeds one is stored multiplied by this.
@@ -54,27 +56,49 @@ def unpack_matrix(flat, rows, cols):
     return both[:, 1:], both[:, 0]
 
 
-def row_scale(activation, rows, grade):
-    """[rows] factors that fold the look-up's nodes per unit into a layer's rows (powers of two)."""
-    scale = np.ones(rows, np.float32)
-    if grade == "fast":
-        if activation == "gated":
-            scale[: rows // 2], scale[rows // 2 :] = TANH_NODES, SIGMOID_NODES
-        else:
-            scale *= {"tanh": TANH_NODES, "sigmoid": SIGMOID_NODES}.get(activation, 1.0)
+def _nodes(kind, grade):
+    """What a row that feeds the look-up of `kind` is multiplied by (a power of two)."""
+    return {"tanh": TANH_NODES, "sigmoid": SIGMOID_NODES}.get(kind, 1.0) if grade == "fast" else 1.0
+
+
+def row_scale(layer, grade):
+    """[rows] of a Conv1d: factors that fold the look-ups' nodes per unit into the rows."""
+    scale = np.full(layer.rows, _nodes(layer.activation.kind, grade), np.float32)
+    if layer.gate != "none":
+        scale[layer.out :] = _nodes(layer.gate_activation.kind, grade)
     return scale
 
 
 # ---- writing -------------------------------------------------------------------------------------
 
 
+def _slopes(layer):
+    """PReLU's slopes of a layer and of its gate, one a channel, flat."""
+    parts = [np.zeros(0, np.float32)]
+    for a in (layer.activation, getattr(layer, "gate_activation", None)):
+        if a is not None and a.kind == "prelu":
+            parts.append(np.asarray(a.slopes, np.float32).ravel())
+    return np.concatenate(parts)
+
+
 def _conv_floats(layer, grade):
     weight = np.asarray(layer.weight, np.float32)
-    weight = weight[:, :, None] if weight.ndim == 2 else weight  # Dense: one tap
-    rows = weight.shape[0]
-    scale = row_scale(layer.activation, rows, grade)
-    columns = weight.transpose(0, 2, 1).reshape(rows, -1)  # taps, oldest first, then inputs
-    return pack_matrix(columns * scale[:, None], np.asarray(layer.bias, np.float32) * scale)
+    scale = row_scale(layer, grade)
+    columns = weight.transpose(0, 2, 1).reshape(layer.rows, -1)  # taps, oldest first, then inputs
+    if layer.side is not None:
+        columns = np.concatenate([columns, np.asarray(layer.side_weight, np.float32)], axis=1)
+    matrix = pack_matrix(columns * scale[:, None], np.asarray(layer.bias, np.float32) * scale)
+    return np.concatenate([matrix, _slopes(layer)])
+
+
+def _lstm_floats(layer, grade):
+    hidden = layer.w_hh.shape[1]
+    gates = [_nodes(kind, grade) for kind in ("sigmoid", "sigmoid", "tanh", "sigmoid")]
+    scale = np.repeat(np.asarray(gates, np.float32), hidden)
+    both = np.concatenate([layer.w_ih, layer.w_hh], axis=1).astype(np.float32)
+    matrix = pack_matrix(both * scale[:, None], np.asarray(layer.bias, np.float32) * scale)
+    state = [np.zeros(hidden) if v is None else np.asarray(v) for v in (layer.h, layer.c)]
+    return np.concatenate([matrix, *state]).astype(np.float32)
 
 
 def _gru_floats(layer, grade):
@@ -82,7 +106,7 @@ def _gru_floats(layer, grade):
         np.asarray(a, np.float32) for a in (layer.w_ih, layer.w_hh, layer.b_ih, layer.b_hh)
     )
     hidden = w_hh.shape[1]
-    sig, tanh = (SIGMOID_NODES, TANH_NODES) if grade == "fast" else (1.0, 1.0)
+    sig, tanh = _nodes("sigmoid", grade), _nodes("tanh", grade)
     rz, n = slice(0, 2 * hidden), slice(2 * hidden, None)
     both = np.concatenate([w_ih[rz], w_hh[rz]], axis=1) * sig
     cell = np.concatenate([b_ih[n, None], w_ih[n]], axis=1) * tanh
@@ -92,50 +116,65 @@ def _gru_floats(layer, grade):
 
 def shape(layer, channels):
     """(in, out, taps, dilation) of a layer's record; `channels` of its source slot."""
-    if isinstance(layer, (L.Conv1d, L.Dense)):
-        rows, cols = np.shape(layer.weight)[:2]
-        taps = np.shape(layer.weight)[2] if isinstance(layer, L.Conv1d) else 1
-        out = rows // 2 if layer.activation == "gated" else rows
-        return cols, out, taps, getattr(layer, "dilation", 1)
-    if isinstance(layer, L.Gru):
-        return np.shape(layer.w_ih)[1], np.shape(layer.w_hh)[1], 0, 0
+    if isinstance(layer, L.Conv1d):
+        return layer.weight.shape[1], layer.out, layer.weight.shape[2], layer.dilation
+    if isinstance(layer, (L.Gru, L.Lstm)):
+        return layer.w_ih.shape[1], layer.w_hh.shape[1], 0, 0
     return channels, channels, 0, 0
 
 
-def _record(layer, dims, offset, size):
+def _par(activation):
+    values = [float(v) for v in (activation.par if activation else ())]
+    return struct.pack("<4f", *(values + [0.0] * 4)[:4])
+
+
+def _record(layer, dims, side, offset, size):
+    """side: channels of the second source where they count (conv1d, FiLM), else 0."""
     cin, out, taps, dilation = dims
-    activation = L.ACTIVATIONS.index(getattr(layer, "activation", "linear"))
+    activation, gate_activation = getattr(layer, "activation", None), getattr(layer, "gate_activation", None)
+    gate = L.GATES.index(getattr(layer, "gate", "none"))
+    kinds = [L.ACTIVATIONS.index(a.kind) if a else 0 for a in (activation, gate_activation if gate else None)]
+    plus = getattr(layer, "plus", None)
+    src2 = getattr(layer, "src2", getattr(layer, "side", None)) or 0
     head = struct.pack(
-        "<6B4H2x", OPS[type(layer)], activation, layer.src, getattr(layer, "src2", 0), layer.dst, 0,
-        cin, out, taps, dilation,
+        "<6B5H", OPS[type(layer)], kinds[0], layer.src, src2, layer.dst, 0 if plus is None else plus + 1,
+        cin, out, taps, dilation, side,
     )  # fmt: skip
-    return (head + struct.pack("<IIf", offset, size, getattr(layer, "coef", 0.0))).ljust(RECORD, b"\0")
+    head += struct.pack("<IIfBBH", offset, size, getattr(layer, "coef", 0.0), gate, kinds[1], 0)
+    return head + _par(activation) + _par(gate_activation if gate else None)
 
 
 def _align(data):
     return data + b"\0" * (-len(data) % 16)
 
 
+def _floats(layer, grade):
+    """A layer's part of WGHT, flat float32."""
+    if isinstance(layer, L.Conv1d):
+        return _conv_floats(layer, grade)
+    if isinstance(layer, L.Gru):
+        return _gru_floats(layer, grade)
+    if isinstance(layer, L.Lstm):
+        return _lstm_floats(layer, grade)
+    return _slopes(layer) if isinstance(layer, L.Activation) else np.zeros(0, np.float32)
+
+
 def stored_floats(layer, grade):
     """float32 values of a layer in the file, padding included."""
-    if isinstance(layer, (L.Conv1d, L.Dense)):
-        return len(_conv_floats(layer, grade))
-    return len(_gru_floats(layer, grade)) if isinstance(layer, L.Gru) else 0
+    return len(_floats(layer, grade))
 
 
 def _layers(model):
     records, weights, channels = b"", b"", {0: 1 + len(model.knobs)}
     for layer in model.layers:
-        size = shape(layer, channels.get(layer.src, 0))
-        floats = np.zeros(0, np.float32)
-        if isinstance(layer, (L.Conv1d, L.Dense)):
-            floats = _conv_floats(layer, model.grade)
-        elif isinstance(layer, L.Gru):
-            floats = _gru_floats(layer, model.grade)
-        data = floats.astype("<f4").tobytes()
-        records += _record(layer, size, len(weights), len(data))
+        dims = shape(layer, channels.get(layer.src, 0))
+        side = channels.get(layer.src2, 0) if isinstance(layer, L.Film) else 0
+        if getattr(layer, "side", None) is not None:
+            side = layer.side_weight.shape[1]
+        data = _floats(layer, model.grade).astype("<f4").tobytes()
+        records += _record(layer, dims, side, len(weights), len(data))
         weights += _align(data)
-        channels[layer.dst] = size[1]
+        channels[layer.dst] = dims[1]
     return records, weights
 
 
@@ -224,26 +263,64 @@ def _sections(blob):
     return {tag: blob[offset : offset + size] for tag, _, offset, size in entries}
 
 
+def _read_act(kind, par, flat):
+    """(Act, floats of slopes used)"""
+    name = L.ACTIVATIONS[kind]
+    used = {"leaky_relu": 1, "elu": 1, "leaky_hard_tanh": 4}.get(name, 0)
+    return L.Act(name, tuple(par[:used]), flat if name == "prelu" else None)
+
+
+def _read_conv(record, flat, grade):
+    _, act, src, src2, dst, plus, cin, out, taps, dilation, side = struct.unpack_from("<6B5H", record)
+    gate, gate_act = L.GATES[record[28]], record[29]
+    par = struct.unpack_from("<8f", record, 32)
+    rows, cols = out if gate == "none" else 2 * out, taps * cin + side
+    size = sum(groups(rows)) * (cols + 1)
+    matrix, slopes = flat[:size], flat[size:]
+    both, bias = unpack_matrix(matrix, rows, cols)
+    f = _read_act(act, par[:4], slopes[:out])
+    layer = L.Conv1d(np.zeros((rows, cin, taps), np.float32), bias, dilation, f, src, dst)
+    if gate != "none":
+        layer.gate = gate
+        layer.gate_activation = _read_act(gate_act, par[4:], slopes[out if f.kind == "prelu" else 0 :])
+    scale = row_scale(layer, grade)
+    both = both / scale[:, None]
+    layer.weight = both[:, : taps * cin].reshape(rows, taps, cin).transpose(0, 2, 1)
+    layer.bias = bias / scale
+    if side:
+        layer.side, layer.side_weight = src2, both[:, taps * cin :]
+    layer.plus = plus - 1 if plus else None
+    return layer
+
+
+def _read_lstm(flat, cin, hidden, src, dst, grade):
+    gates = [_nodes(kind, grade) for kind in ("sigmoid", "sigmoid", "tanh", "sigmoid")]
+    scale = np.repeat(np.asarray(gates, np.float32), hidden)
+    both, bias = unpack_matrix(flat[: -2 * hidden], 4 * hidden, cin + hidden)
+    both = both / scale[:, None]
+    h, c = flat[-2 * hidden : -hidden], flat[-hidden:]
+    return L.Lstm(both[:, :cin], both[:, cin:], bias / scale, h, c, src, dst)
+
+
 def _read_layer(record, weights, grade):
-    op, act, src, src2, dst, _, cin, out, taps, dilation = struct.unpack_from("<6B4H", record)
+    op, act, src, src2, dst, _, cin, out = struct.unpack_from("<6B2H", record)
     offset, size, coef = struct.unpack_from("<IIf", record, 16)
     flat = np.frombuffer(weights, "<f4", size // 4, offset).astype(np.float32)
     if op == 1:
-        activation = L.ACTIVATIONS[act]
-        rows = 2 * out if activation == "gated" else out
-        weight, bias = unpack_matrix(flat, rows, taps * cin)
-        scale = row_scale(activation, rows, grade)
-        weight = (weight / scale[:, None]).reshape(rows, taps, cin).transpose(0, 2, 1)
-        return L.Conv1d(weight, bias / scale, dilation, activation, src, dst)
+        return _read_conv(record, flat, grade)
     if op == 2:
         return _read_gru(flat, cin, out, src, dst, grade)
-    if op == 3:
-        return L.Add(src, src2, dst)
+    if op == 6:
+        return _read_lstm(flat, cin, out, src, dst, grade)
+    if op == 7:
+        return L.Activation(_read_act(act, struct.unpack_from("<4f", record, 32), flat), src, dst)
+    if op in (3, 8):
+        return (L.Add if op == 3 else L.Film)(src, src2, dst)
     return (L.Emphasis if op == 4 else L.Deemphasis)(coef, src, dst)
 
 
 def _read_gru(flat, cin, hidden, src, dst, grade):
-    sig, tanh = (SIGMOID_NODES, TANH_NODES) if grade == "fast" else (1.0, 1.0)
+    sig, tanh = _nodes("sigmoid", grade), _nodes("tanh", grade)
     cut = sum(groups(2 * hidden)) * (cin + hidden + 1)
     both, b_rz = unpack_matrix(flat[:cut], 2 * hidden, cin + hidden)
     w_n, b_hn = unpack_matrix(flat[cut : -hidden * (1 + cin)], hidden, hidden)
@@ -312,24 +389,43 @@ def _read_levels(data, model, name):
 # ---- what a model costs --------------------------------------------------------------------------
 
 
+def sources(layer):
+    """The slots a layer reads."""
+    names = ("src", "src2", "side", "plus")
+    return [slot for slot in (getattr(layer, name, None) for name in names) if slot is not None]
+
+
 def receptive_field(model):
     """Frames of input one output frame depends on; None for a recurrent model (unbounded)."""
     reach = {0: 1}
     for layer in model.layers:
-        here = max(reach[s] or 0 for s in (layer.src, getattr(layer, "src2", layer.src)))
-        unbounded = isinstance(layer, (L.Gru, L.Deemphasis)) or reach[layer.src] is None
+        before = [reach[slot] for slot in sources(layer)]
+        if isinstance(layer, (L.Gru, L.Lstm, L.Deemphasis)) or None in before:
+            reach[layer.dst] = None
+            continue
         if isinstance(layer, L.Conv1d):
-            here += (layer.weight.shape[2] - 1) * layer.dilation
+            before[0] += (layer.weight.shape[2] - 1) * layer.dilation
         elif isinstance(layer, L.Emphasis):
-            here += 1
-        reach[layer.dst] = None if unbounded else here
+            before[0] += 1
+        reach[layer.dst] = max(before)
     return reach[model.layers[-1].dst]
 
 
 def macs(layer):
     """Multiply-accumulates a frame, padding not counted."""
-    if isinstance(layer, (L.Conv1d, L.Dense)):
-        return int(np.size(layer.weight))
-    if isinstance(layer, L.Gru):
+    if isinstance(layer, L.Conv1d):
+        return int(np.size(layer.weight) + (0 if layer.side is None else np.size(layer.side_weight)))
+    if isinstance(layer, (L.Gru, L.Lstm)):
         return int(np.size(layer.w_ih) + np.size(layer.w_hh))
-    return {L.Add: 0}.get(type(layer), 1)
+    return 0 if isinstance(layer, (L.Add, L.Activation)) else 1
+
+
+def parameters(layer):
+    """Trained numbers of a layer as its format counts them (no padding, no initial states)."""
+    if isinstance(layer, L.Conv1d):
+        return macs(layer) + int(np.size(layer.bias)) + len(_slopes(layer))
+    if isinstance(layer, L.Gru):
+        return macs(layer) + int(np.size(layer.b_ih) + np.size(layer.b_hh))
+    if isinstance(layer, L.Lstm):
+        return macs(layer) + int(np.size(layer.bias))
+    return len(_slopes(layer)) if isinstance(layer, L.Activation) else 0

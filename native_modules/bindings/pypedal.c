@@ -158,12 +158,13 @@ static PyTypeObject py_model_type = {
     .tp_methods = py_model_methods,
 };
 
-// activation(act, grade, x): in place, for the test of the stated errors. x in real units.
+// _activation(act, grade, x[, four numbers]): in place, for the test of the stated errors. x in real units.
 static PyObject *py_activation(PyObject *module, PyObject *args) {
     int act, grade;
+    float par[4] = { 0 };
     PyObject *obj;
     Py_buffer x;
-    if (!PyArg_ParseTuple(args, "iiO", &act, &grade, &obj) || py_buffer(obj, &x, true, true) < 0) {
+    if (!PyArg_ParseTuple(args, "iiO|ffff", &act, &grade, &obj, par, par + 1, par + 2, par + 3) || py_buffer(obj, &x, true, true) < 0) {
         return NULL;
     }
     up_node_t nodes[2][UP_TABLE_SIZE];
@@ -174,7 +175,8 @@ static PyObject *py_activation(PyObject *module, PyObject *args) {
     for (size_t i = 0; i < n; i++) {
         at[i] *= scale;
     }
-    up_act_process(act, &tables, at, 1, n);
+    up_act_t one = { par, par, (uint8_t)act };
+    up_act_process(&one, &tables, at, 1, 0, 1, n);
     PyBuffer_Release(&x);
     Py_RETURN_NONE;
 }

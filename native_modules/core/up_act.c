@@ -25,10 +25,73 @@ void up_tables_fill(up_tables_t *self) {
     }
 }
 
-static void act_gated(const up_tables_t *tables, float *x, size_t channels, size_t n_frames) {
-    size_t half = channels / 2;
+static inline float act_leaky_hard_tanh(float x, const float *par) {
+    if (x < par[0]) {
+        return up_fma(x - par[0], par[2], par[0]);
+    }
+    return x > par[1] ? up_fma(x - par[1], par[3], par[1]) : x;
+}
+
+// expr of x over channels from .. to; where they are the whole frame it is one loop.
+#define ACT_EACH(expr) \
+    for (size_t t = 0; t < n_frames; t++, at += stride) { \
+        for (size_t c = 0; c < width; c++) { float x = at[c]; at[c] = expr; } \
+    } \
+    break
+
+void up_act_process(const up_act_t *self, const up_tables_t *tables, float *buf, size_t stride, size_t from,
+    size_t to, size_t n_frames) {
+    const up_node_t *tanh = tables->tanh, *sigmoid = tables->sigmoid;
+    const float *par = self->par, *slope = self->slope;
+    float *restrict at = buf + from;
+    size_t width = to - from;
+    if (width == stride && self->kind != UP_ACT_PRELU) {
+        width *= n_frames;
+        n_frames = 1;
+    }
+    switch (self->kind) {
+        case UP_ACT_TANH:
+            if (tanh) {
+                ACT_EACH(up_look(tanh, x));
+            }
+            ACT_EACH(up_tanh(x));
+        case UP_ACT_SIGMOID:
+            if (sigmoid) {
+                ACT_EACH(up_look(sigmoid, x));
+            }
+            ACT_EACH(up_sigmoid(x));
+        case UP_ACT_SILU:
+            if (sigmoid) {
+                ACT_EACH(x * up_look(sigmoid, x * UP_SIGMOID_NODES));
+            }
+            ACT_EACH(x * up_sigmoid(x));
+        case UP_ACT_SOFTSIGN:
+            ACT_EACH(up_softsign(x));
+        case UP_ACT_RELU:
+            ACT_EACH(up_relu(x));
+        case UP_ACT_LEAKY_RELU:
+            ACT_EACH(x > 0.0f ? x : par[0] * x);
+        case UP_ACT_PRELU:
+            ACT_EACH(x > 0.0f ? x : slope[c] * x);
+        case UP_ACT_HARD_TANH:
+            ACT_EACH(up_clamp(x, -1.0f, 1.0f));
+        case UP_ACT_LEAKY_HARD_TANH:
+            ACT_EACH(act_leaky_hard_tanh(x, par));
+        case UP_ACT_HARD_SWISH:
+            ACT_EACH(x * up_clamp(x + 3.0f, 0.0f, 6.0f) * (1.0f / 6.0f));
+        case UP_ACT_RATIONAL_TANH:
+            ACT_EACH(up_rational_tanh(x));
+        case UP_ACT_ELU:
+            ACT_EACH(x > 0.0f ? x : par[0] * (up_exp(x) - 1.0f));
+        default:
+            break;
+    }
+}
+
+// The usual pair, without the detour of the general case.
+static void gate_tanh_sigmoid(const up_tables_t *tables, float *x, size_t half, size_t n_frames) {
     float *y = x;
-    for (size_t t = 0; t < n_frames; t++, x += channels, y += half) {
+    for (size_t t = 0; t < n_frames; t++, x += 2 * half, y += half) {
         for (size_t c = 0; c < half; c++) {
             y[c] = tables->tanh
                 ? up_look(tables->tanh, x[c]) * up_look(tables->sigmoid, x[half + c])
@@ -37,30 +100,34 @@ static void act_gated(const up_tables_t *tables, float *x, size_t channels, size
     }
 }
 
-#define ACT_EACH(expr) for (size_t i = 0; i < n; i++) { x[i] = expr; } break
+// What the packer multiplied the rows before an activation by, undone.
+static float gate_unit(const up_act_t *f, const up_tables_t *tables) {
+    if (!tables->tanh) {
+        return 1.0f;
+    }
+    return f->kind == UP_ACT_TANH ? 1.0f / UP_TANH_NODES : f->kind == UP_ACT_SIGMOID ? 1.0f / UP_SIGMOID_NODES : 1.0f;
+}
 
-void up_act_process(int act, const up_tables_t *tables, float *x, size_t channels, size_t n_frames) {
-    size_t n = channels * n_frames;
-    const up_node_t *tanh = tables->tanh, *sigmoid = tables->sigmoid;
-    switch (act) {
-        case UP_ACT_TANH:
-            if (tanh) {
-                ACT_EACH(up_look(tanh, x[i]));
-            }
-            ACT_EACH(up_tanh(x[i]));
-        case UP_ACT_SIGMOID:
-            if (sigmoid) {
-                ACT_EACH(up_look(sigmoid, x[i]));
-            }
-            ACT_EACH(up_sigmoid(x[i]));
-        case UP_ACT_SOFTSIGN:
-            ACT_EACH(up_softsign(x[i]));
-        case UP_ACT_RELU:
-            ACT_EACH(up_relu(x[i]));
-        case UP_ACT_GATED:
-            act_gated(tables, x, channels, n_frames);
-            break;
-        default:
-            break;
+static void gate_frame(int gate, const float *top, const float *f, const float *w, float *y, size_t half) {
+    for (size_t c = 0; c < half; c++) {
+        y[c] = gate == UP_GATE_GATED ? f[c] * w[c] : up_fma(w[c], f[c] - top[c], top[c]);
+    }
+}
+
+void up_gate_process(int gate, const up_act_t *f, const up_act_t *g, const up_tables_t *tables, float *x,
+    size_t half, size_t n_frames) {
+    if (gate == UP_GATE_GATED && f->kind == UP_ACT_TANH && g->kind == UP_ACT_SIGMOID) {
+        gate_tanh_sigmoid(tables, x, half, n_frames);
+        return;
+    }
+    float top[UP_MAX_CHANNELS], unit = gate_unit(f, tables);
+    float *y = x;
+    for (size_t t = 0; t < n_frames; t++, x += 2 * half, y += half) {
+        for (size_t c = 0; c < half; c++) {
+            top[c] = x[c] * unit;
+        }
+        up_act_process(f, tables, x, 2 * half, 0, half, 1);
+        up_act_process(g, tables, x, 2 * half, half, 2 * half, 1);
+        gate_frame(gate, top, x, x + half, y, half);
     }
 }

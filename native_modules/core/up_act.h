@@ -11,7 +11,12 @@
 
 #include "up_core.h"
 
-enum { UP_ACT_LINEAR, UP_ACT_TANH, UP_ACT_SOFTSIGN, UP_ACT_RELU, UP_ACT_GATED, UP_ACT_SIGMOID, UP_ACT_COUNT };
+enum {
+    UP_ACT_LINEAR, UP_ACT_TANH, UP_ACT_SIGMOID, UP_ACT_SOFTSIGN, UP_ACT_RELU, UP_ACT_LEAKY_RELU, UP_ACT_PRELU,
+    UP_ACT_HARD_TANH, UP_ACT_LEAKY_HARD_TANH, UP_ACT_SILU, UP_ACT_HARD_SWISH, UP_ACT_RATIONAL_TANH, UP_ACT_ELU,
+    UP_ACT_COUNT
+};
+enum { UP_GATE_NONE, UP_GATE_GATED, UP_GATE_BLENDED, UP_GATE_COUNT };
 enum { UP_GRADE_ACCURATE, UP_GRADE_FAST, UP_GRADE_COUNT };
 
 #define UP_TABLE_BITS 9
@@ -80,6 +85,19 @@ static inline float up_softsign(float x) {
     return x / (1.0f + up_from_bits(up_bits(x) & 0x7fffffffu));
 }
 
+// Lambda(x) of NeuralAmpModelerCore's "Fasttanh".
+static inline float up_rational_tanh(float x) {
+    float a = up_from_bits(up_bits(x) & 0x7fffffffu), x2 = x * x;
+    float p = up_fma(up_fma(0.821226666969744f, a, 0.893229853513558f), x2, up_fma(2.45550750702956f, a, 2.45550750702956f));
+    float q = up_fma(2.44506634652299f + x2, up_from_bits(up_bits(up_fma(0.814642734961073f * x, a, x)) & 0x7fffffffu), 2.44506634652299f);
+    return x * p / q;
+}
+
+static inline float up_clamp(float x, float low, float high) {
+    x = x < low ? low : x;
+    return x > high ? high : x;
+}
+
 static inline float up_relu(float x) {
     return x > 0.0f ? x : 0.0f;
 }
@@ -103,8 +121,20 @@ static inline float up_look(const up_node_t *table, float u) {
 // [setup] Fills both tables (the ends are flat, so that the look-up saturates).
 void up_tables_fill(up_tables_t *self);
 
-// [audio] In place over n_frames rows of `channels`; UP_ACT_GATED makes rows of channels / 2,
-// packed, out of tanh(first half) * sigmoid(second half).
-void up_act_process(int act, const up_tables_t *tables, float *x, size_t channels, size_t n_frames);
+// One activation and its numbers.
+typedef struct {
+    const float *par;   // [4] leaky ReLU, ELU: slope; leaky hard tanh: low, high, slope below, slope above
+    const float *slope; // PReLU: [channels], one a channel; else NULL
+    uint8_t kind;       // UP_ACT_
+} up_act_t;
+
+// [audio] In place, x [n_frames][stride]: channels from .. to of every frame.
+void up_act_process(const up_act_t *self, const up_tables_t *tables, float *x, size_t stride, size_t from,
+    size_t to, size_t n_frames);
+
+// [audio] x [n_frames][2 * half] -> x [n_frames][half], packed. Gated: f(top) * g(bottom).
+// Blended: w = g(bottom), w * f(top) + (1 - w) * top.
+void up_gate_process(int gate, const up_act_t *f, const up_act_t *g, const up_tables_t *tables, float *x,
+    size_t half, size_t n_frames);
 
 #endif

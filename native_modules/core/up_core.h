@@ -63,6 +63,7 @@ typedef struct {
     size_t used;   // bytes asked for so far; grows past size when memory runs out
 } up_arena_t;
 
+#define UP_MAX_CHANNELS 256
 #define UP_MAX_ARENA ((size_t)64 << 20) // no model needs more; keeps every sum far from overflow
 
 // [setup] Returns 16-byte aligned memory, or NULL when measuring or full.

@@ -3,7 +3,7 @@
 // sizes are bounded before they are multiplied, offsets are compared by subtraction.
 #include "up_model.h"
 
-enum { FILE_HEADER = 64, FILE_ENTRY = 16, FILE_LAYER = 48, FILE_KNOB = 64 };
+enum { FILE_HEADER = 64, FILE_ENTRY = 16, FILE_LAYER = UP_RECORD, FILE_KNOB = 64 };
 
 static uint32_t file_u16(const uint8_t *p) {
     return (uint32_t)p[0] | (uint32_t)p[1] << 8;
@@ -124,52 +124,93 @@ static int file_sections(const uint8_t *b, size_t size) {
     return 0;
 }
 
+// One layer's record, its numbers read.
+typedef struct {
+    uint32_t op, act, src, src2, dst, plus, in, out, taps, dilation, side, offset, bytes, gate, gate_act;
+    float coef;
+    const uint8_t *par; // 8 floats
+} file_layer_t;
+
+static file_layer_t file_record(const uint8_t *r) {
+    file_layer_t l = {
+        r[0], r[1], r[2], r[3], r[4], r[5], file_u16(r + 6), file_u16(r + 8), file_u16(r + 10), file_u16(r + 12),
+        file_u16(r + 14), file_u32(r + 16), file_u32(r + 20), r[28], r[29], file_f32(r + 24), r + 32,
+    };
+    return l;
+}
+
 // Floats the layer takes from WGHT; 0 for a layer that has none. Fields are in range already.
-static size_t file_layer_floats(const uint8_t *r) {
-    size_t in = file_u16(r + 6), out = file_u16(r + 8), taps = file_u16(r + 10);
-    switch (r[0]) {
-        case UP_OP_CONV1D: return up_matrix_floats(r[1] == UP_ACT_GATED ? 2 * out : out, in * taps);
-        case UP_OP_GRU: return up_gru_floats(in, out);
+static size_t file_layer_floats(const file_layer_t *l) {
+    size_t slopes = l->act == UP_ACT_PRELU ? l->out : 0;
+    slopes += l->gate && l->gate_act == UP_ACT_PRELU ? l->out : 0;
+    switch (l->op) {
+        case UP_OP_CONV1D: return up_matrix_floats(l->gate ? 2 * l->out : l->out, (size_t)l->in * l->taps + l->side) + slopes;
+        case UP_OP_GRU: return up_gru_floats(l->in, l->out);
+        case UP_OP_LSTM: return up_lstm_floats(l->in, l->out);
+        case UP_OP_ACTIVATION: return slopes;
         default: return 0;
     }
 }
 
-// One record: ranges, slots (width[s] = channels of slot s, 0 = not written yet), weights.
-static int file_layer(const uint8_t *r, const up_info_t *info, uint16_t *width) {
-    uint32_t in = file_u16(r + 6), out = file_u16(r + 8), taps = file_u16(r + 10), dilation = file_u16(r + 12);
-    float coef = file_f32(r + 24);
-    if (r[5] || file_u16(r + 14) || !file_all_zero(r + 28, FILE_LAYER - 28)) {
-        return UP_E_RESERVED;
+// Ranges of one layer's fields, and that what an op does not use is 0.
+static bool file_layer_ok(const file_layer_t *l) {
+    bool conv = l->op == UP_OP_CONV1D, film = l->op == UP_OP_FILM, add = l->op == UP_OP_ADD;
+    bool filter = l->op == UP_OP_EMPHASIS || l->op == UP_OP_DEEMPHASIS;
+    bool same = l->op != UP_OP_CONV1D && l->op != UP_OP_GRU && l->op != UP_OP_LSTM;
+    if (l->op < 1 || l->op >= UP_OP_COUNT || l->in < 1 || l->in > UP_MAX_CHANNELS || l->out < 1
+        || l->out > UP_MAX_CHANNELS || l->side > UP_MAX_CHANNELS || l->act >= UP_ACT_COUNT || l->gate_act >= UP_ACT_COUNT
+        || l->gate >= UP_GATE_COUNT || l->src >= UP_SLOTS || l->src2 >= UP_SLOTS || l->dst >= UP_SLOTS || l->dst == 0
+        || l->plus > UP_SLOTS) {
+        return false;
     }
-    if (in < 1 || in > UP_MAX_CHANNELS || out < 1 || out > UP_MAX_CHANNELS || r[1] >= UP_ACT_COUNT
-        || r[2] >= UP_SLOTS || r[3] >= UP_SLOTS || r[4] >= UP_SLOTS || r[4] == 0) {
-        return UP_E_LAYER;
+    if (conv && (l->taps < 1 || l->taps > 65535 || l->dilation < 1 || (l->gate && l->out > UP_MAX_CHANNELS / 2)
+        || (uint64_t)(l->taps - 1) * l->dilation * l->in > UP_MAX_ARENA / 16 || l->dst == l->src
+        || (l->side && l->dst == l->src2) || l->plus == l->dst + 1)) {
+        return false;
     }
-    bool conv = r[0] == UP_OP_CONV1D, gru = r[0] == UP_OP_GRU, add = r[0] == UP_OP_ADD;
-    bool filter = r[0] == UP_OP_EMPHASIS || r[0] == UP_OP_DEEMPHASIS;
-    if (!(conv || gru || add || filter) || (!conv && (r[1] || taps || dilation))
-        || (conv && (taps < 1 || taps > 4096 || dilation < 1))
-        || (conv && (uint64_t)(taps - 1) * dilation * in > UP_MAX_ARENA / 16)
-        || (filter ? !(coef > -1.0f && coef < 1.0f) : up_bits(coef) != 0)
-        || ((conv || gru) && r[2] == r[4]) || ((add || filter) && in != out) || (!add && r[3])) {
-        return UP_E_LAYER;
+    if (!conv && (l->taps || l->dilation || l->plus || l->gate || (l->side && !film) || (l->act && l->op != UP_OP_ACTIVATION))) {
+        return false;
     }
-    if (width[r[2]] != in || (add && width[r[3]] < in)) {
-        return UP_E_SLOT;
+    if ((l->gate_act && !l->gate) || (l->src2 && !add && !film && !l->side) || (film && l->dst == l->src2)) {
+        return false;
     }
-    width[r[4]] = (uint16_t)out;
-    uint32_t offset = file_u32(r + 16), bytes = file_u32(r + 20);
-    size_t floats = file_layer_floats(r);
-    if (offset % 16 || offset > info->weights_size || bytes > info->weights_size - offset
-        || bytes / 4 != floats || bytes % 4) {
-        return UP_E_WEIGHTS;
+    if (!same && l->dst == l->src) {
+        return false;
     }
-    for (size_t i = 0; i < floats; i++) {
-        if (!up_is_finite(file_f32(info->weights + offset + 4 * i))) {
-            return UP_E_FINITE;
+    return (filter ? l->coef > -1.0f && l->coef < 1.0f : up_bits(l->coef) == 0) && (!same || l->in == l->out)
+           && (!film || l->side == l->in || l->side == 2 * l->in);
+}
+
+static bool file_all_finite(const uint8_t *p, size_t n) {
+    for (; n; n--, p += 4) {
+        if (!up_is_finite(file_f32(p))) {
+            return false;
         }
     }
-    return 0;
+    return true;
+}
+
+// One record: ranges, slots (width[s] = channels of slot s, 0 = not written yet), weights.
+static int file_layer(const uint8_t *r, const up_info_t *info, uint16_t *width) {
+    file_layer_t l = file_record(r);
+    if (file_u16(r + 30)) {
+        return UP_E_RESERVED;
+    }
+    if (!file_layer_ok(&l)) {
+        return UP_E_LAYER;
+    }
+    if (width[l.src] != l.in || (l.op == UP_OP_ADD && width[l.src2] < l.in) || (l.side && width[l.src2] != l.side)
+        || (l.plus && width[l.plus - 1] != l.out)) {
+        return UP_E_SLOT;
+    }
+    width[l.dst] = (uint16_t)l.out;
+    size_t floats = file_layer_floats(&l);
+    if (l.offset % 16 || l.offset > info->weights_size || l.bytes > info->weights_size - l.offset
+        || l.bytes / 4 != floats || l.bytes % 4) {
+        return UP_E_WEIGHTS;
+    }
+    bool finite = file_all_finite(info->weights + l.offset, floats) && file_all_finite(l.par, 8);
+    return finite ? 0 : UP_E_FINITE;
 }
 
 int up_model_check(const void *blob, size_t size, up_info_t *info) {

@@ -9,6 +9,6 @@ const float *up_matvec_cols(const float *w, const float *v, const float *from, f
         case 12: return UP_MATVEC(12)(w, v, from, to, cols);
         case 8: return UP_MATVEC(8)(w, v, from, to, cols);
         case 4: return UP_MATVEC(4)(w, v, from, to, cols);
-        default: return up_matvec_1_c(w, v, from, to, cols);
+        default: return UP_MATVEC_ONE(w, v, from, to, cols);
     }
 }

@@ -34,15 +34,18 @@ static inline size_t up_matrix_floats(size_t rows, size_t cols) {
         return w; \
     }
 
-UP_MATVEC_C(1)
-
 #if defined(__ARM_FEATURE_FMA) && defined(__thumb2__) && !defined(UP_NO_ASM)
 #include "up_matvec_vfp.h"
+#define UP_MATVEC_ONE up_matvec_1_vfp
 #define UP_MATVEC(g) up_matvec_##g##_vfp
 #elif defined(__AVX2__) && defined(__FMA__) && !defined(UP_NO_ASM)
 #include "up_avx2.h"
+UP_MATVEC_C(1)
+#define UP_MATVEC_ONE up_matvec_1_c
 #define UP_MATVEC(g) up_matvec_##g##_avx2
 #else
+UP_MATVEC_C(1)
+#define UP_MATVEC_ONE up_matvec_1_c
 UP_MATVEC_C(4)
 UP_MATVEC_C(8)
 UP_MATVEC_C(12)

@@ -44,6 +44,34 @@
         return w; \
     }
 
+// A single row: a dot product, eight columns at a time.
+static inline const float *up_matvec_1_vfp(const float *w, const float *v, const float *from, float *to, size_t cols) {
+    size_t eights = cols >> 3, rest = cols & 7;
+    __asm volatile (
+        "vldr s16, [%[from]]\n"
+        "cmp %[eights], #0\n"
+        "beq 2f\n"
+        "1: vldmia %[w]!, {s0-s7}\n"
+        "vldmia %[v]!, {s8-s15}\n"
+        VFP_FMA(16, 0, 8) VFP_FMA(16, 1, 9) VFP_FMA(16, 2, 10) VFP_FMA(16, 3, 11)
+        VFP_FMA(16, 4, 12) VFP_FMA(16, 5, 13) VFP_FMA(16, 6, 14) VFP_FMA(16, 7, 15)
+        "subs %[eights], #1\n"
+        "bne 1b\n"
+        "2: cmp %[rest], #0\n"
+        "beq 4f\n"
+        "3: vldmia %[w]!, {s0}\n"
+        "vldmia %[v]!, {s8}\n"
+        VFP_FMA(16, 0, 8)
+        "subs %[rest], #1\n"
+        "bne 3b\n"
+        "4: vstr s16, [%[to]]\n"
+        : [w] "+r" (w), [v] "+r" (v), [eights] "+r" (eights), [rest] "+r" (rest)
+        : [from] "r" (from), [to] "r" (to)
+        : "s0", "s1", "s2", "s3", "s4", "s5", "s6", "s7", "s8", "s9", "s10", "s11", "s12", "s13", "s14", "s15",
+        "s16", "cc", "memory");
+    return w;
+}
+
 UP_MATVEC_VFP(4, "s28-s31")
 UP_MATVEC_VFP(8, "s24-s31")
 UP_MATVEC_VFP(12, "s20-s31")

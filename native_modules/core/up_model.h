@@ -6,15 +6,19 @@
 
 #include "up_conv1d.h"
 #include "up_gru.h"
+#include "up_lstm.h"
 
 #define UP_MAJOR 1
 #define UP_CHUNK 64  // frames run at a time; longer blocks are cut
 #define UP_SLOTS 16  // signals between layers
 #define UP_MAX_LAYERS 256
-#define UP_MAX_CHANNELS 256
 #define UP_MAX_INPUTS 8
 
-enum { UP_OP_CONV1D = 1, UP_OP_GRU = 2, UP_OP_ADD = 3, UP_OP_EMPHASIS = 4, UP_OP_DEEMPHASIS = 5 };
+enum {
+    UP_OP_CONV1D = 1, UP_OP_GRU, UP_OP_ADD, UP_OP_EMPHASIS, UP_OP_DEEMPHASIS, UP_OP_LSTM, UP_OP_ACTIVATION,
+    UP_OP_FILM, UP_OP_COUNT
+};
+enum { UP_RECORD = 64 }; // bytes of a layer in the file
 
 // What a caller may want to know of a file; filled by up_model_check.
 typedef struct {
@@ -28,14 +32,20 @@ typedef struct {
 } up_info_t;
 
 typedef struct {
-    uint8_t op, act, src, src2, dst;
+    const uint8_t *record; // in the file: kind and numbers of the activations
+    const float *slopes;   // of PReLU, the layer's then its gate's; else NULL
+    uint8_t op, src, src2, dst, plus; // plus: 1 + the slot that is added to the output, 0: none
+    uint8_t act, gate, gate_act;
     uint16_t in, out;
-    float coef;
     union {
         up_conv1d_t conv;
         up_gru_t gru;
-        float *z;       // last frame of a first-order filter, [in]
-        size_t stride2; // channels of an addition's second source, of which the first `in` count
+        up_lstm_t lstm;
+        struct {
+            float coef;
+            float *z; // [in], last frame
+        } filter;
+        size_t stride2; // channels of the second source of an addition or FiLM
     };
 } up_layer_t;
 
@@ -46,7 +56,7 @@ typedef struct {
     up_tables_t tables;
     float *slot[UP_SLOTS]; // [UP_CHUNK][channels], 16-byte aligned; slot 0 only where it is copied
     float *knobs;          // [inputs - 1]
-    bool copy_input;
+    bool copy_input, copy_in_place; // slot 0 must be a copy: always; when in == out
 } up_model_t;
 
 // [setup] Everything in the file is checked here, once. 0 or a negative UP_E_.

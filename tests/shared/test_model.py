@@ -11,6 +11,7 @@ MICROPYTHON = sys.implementation.name == "micropython"
 MODELS = (
     "gru4", "gru10", "gru16", "gru9_2knobs", "gru6_gru5",
     "tcn_tanh", "tcn_tanh_fast", "tcn_gated", "tcn_relu", "tcn_softsign",
+    "wavenet", "wavenet_fast", "wavenet_blended",
 )  # fmt: skip
 
 

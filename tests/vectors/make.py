@@ -63,6 +63,40 @@ def two_grus(seed):
     return L.Model([first, second, head], 48000, "fast")
 
 
+def wavenet(seed, *, grade, activation="tanh", gate="gated", channels=5):
+    """Two layers of the general kind: side input, gate, residual, head sum, FiLM, an LSTM and a skip."""
+    rng = np.random.default_rng(seed)
+    rows = channels if gate == "none" else 2 * channels
+    chain = [L.Dense(uniform(rng, channels, 1), uniform(rng, channels))]
+    for at, dilation in enumerate((1, 9)):
+        y, after = 1 + at, 2 + at
+        chain.append(
+            L.Conv1d(
+                uniform(rng, rows, channels, 3, scale=0.5), uniform(rng, rows), dilation, activation, y, 5,
+                side=0, side_weight=uniform(rng, rows, 1), gate=gate, gate_activation="sigmoid",
+            )  # fmt: skip
+        )
+        chain.append(L.Add(5, 5, 4) if at == 0 else L.Add(4, 5, 4))
+        chain.append(L.Dense(uniform(rng, channels, channels), uniform(rng, channels), src=5, dst=after, plus=y))
+    slopes = L.Act("prelu", slopes=uniform(rng, channels))
+    h = 4
+    return L.Model(
+        [
+            *chain,
+            L.Dense(uniform(rng, 2 * channels, 1), uniform(rng, 2 * channels), src=0, dst=6),
+            L.Film(4, 6, 4),
+            L.Activation(slopes, 4, 4),
+            L.Lstm(
+                uniform(rng, 4 * h, channels), uniform(rng, 4 * h, h), uniform(rng, 4 * h),
+                uniform(rng, h), uniform(rng, h), 4, 7,
+            ),  # fmt: skip
+            L.Conv1d(uniform(rng, 1, h, 5), uniform(rng, 1), src=7, dst=8, plus=0),
+        ],
+        48000,
+        grade,
+    )
+
+
 MODELS = {
     "gru4": gru(1, 4, grade="accurate"),
     "gru10": gru(2, 10, grade="fast"),
@@ -74,6 +108,9 @@ MODELS = {
     "tcn_gated": tcn(7, 6, "gated", grade="fast"),
     "tcn_relu": tcn(8, 22, "relu", grade="fast", dilations=(1, 2)),
     "tcn_softsign": tcn(9, 5, "softsign", grade="fast"),
+    "wavenet": wavenet(10, grade="accurate"),
+    "wavenet_fast": wavenet(10, grade="fast"),
+    "wavenet_blended": wavenet(11, grade="fast", activation="silu", gate="blended"),
 }
 
 

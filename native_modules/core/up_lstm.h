@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: MIT
+// Long short-term memory (Hochreiter and Schmidhuber 1997, with forget gate; PyTorch's form):
+//     i, f, o = sg(W x + U h + b)   g = tanh(W x + U h + b)
+//     c = f * c + i * g             h = o * tanh(c)
+#ifndef UP_LSTM_H
+#define UP_LSTM_H
+
+#include "up_act.h"
+#include "up_matvec.h"
+
+typedef struct {
+    const float *weight;  // matrix: rows i, f, g, o, [4 * hidden] x [inputs + hidden]; not owned
+    const float *initial; // [2][hidden]: h, then c, before the first frame; not owned
+    float *v;             // [inputs + hidden]: the input, then h
+    float *c;             // [hidden]
+    float *acc;           // [4 * hidden], padded: gate sums
+    uint16_t inputs, hidden;
+} up_lstm_t;
+
+// Floats in the file: the matrix, then the initial state.
+static inline size_t up_lstm_floats(size_t inputs, size_t hidden) {
+    return up_matrix_floats(4 * hidden, inputs + hidden) + 2 * hidden;
+}
+
+void up_lstm_layout(up_lstm_t *self, const float *weight, up_arena_t *arena); // [setup]
+void up_lstm_reset(up_lstm_t *self);                                          // [setup]
+// [audio] in [n][inputs] -> out [n][hidden]; in != out.
+void up_lstm_process(up_lstm_t *self, const up_tables_t *tables, const float *in, float *out, size_t n_frames);
+
+#endif
