@@ -217,16 +217,23 @@ def dumps(model):
     return blob
 
 
-def save(model, path):
+def replace(path, data):
     """Writes beside the target, then renames: a failed write never destroys what was there."""
     path = Path(path)
-    blob = dumps(model)
     beside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        beside.write_bytes(blob)
+        beside.write_bytes(data)
         beside.replace(path)
+    except OSError as e:
+        raise UpedalError(f"{path}: {e.strerror or e}") from None
     finally:
         beside.unlink(missing_ok=True)
+
+
+def save(model, path):
+    """Writes the file; its size."""
+    blob = dumps(model)
+    replace(path, blob)
     return len(blob)
 
 

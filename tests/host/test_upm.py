@@ -102,11 +102,11 @@ def test_a_failed_write_leaves_the_old_file(tmp_path, monkeypatch):
     before = path.read_bytes()
 
     def fail(*_):
-        raise OSError("disk full")
+        raise OSError(28, "disk full")
 
     monkeypatch.setattr(os, "replace", fail)
     monkeypatch.setattr(type(path), "replace", fail)
-    with pytest.raises(OSError, match="disk full"):
+    with pytest.raises(UpedalError, match="disk full"):
         upm.save(make.MODELS["gru10"], path)
     assert path.read_bytes() == before and os.listdir(tmp_path) == ["x.upm"]
 
