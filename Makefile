@@ -34,7 +34,9 @@ UNIX := $(BUILD)/unix/micropython $(BUILD)/unix-user/micropython
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' Makefile
 
-setup: $(VENV)/.full $(VENV)/.extension natmod unix firmware ## Install and build all that is needed (system packages by apt where missing)
+PLUGIN := $(BUILD)/plugin/libupcount.so
+
+setup: $(VENV)/.full $(VENV)/.extension natmod unix firmware $(PLUGIN) ## Install and build all that is needed (system packages by apt where missing)
 	@$(PY) -c "import sys; from upedal.doctor import run; sys.exit(run(brief=True))"
 
 demo: setup ## First sound: synthesise, train, simulate, play on an emulated pedal
@@ -141,6 +143,12 @@ $(BUILD)/natmod/$1/$2.mpy: $(CORE) native_modules/natmod/Makefile $(MPY_CROSS)
 	    BUILD=$(ROOT)/$(BUILD)/natmod-obj/$1/$2 OUT=$(ROOT)/$$(@D) $(ROOT)/$$@,$(BUILD)/natmod-obj/$1/$2.log)
 endef
 $(foreach a,$(ARCHS),$(foreach m,$(MODULES),$(eval $(call natmod_rule,$a,$m))))
+
+# ---- the instruction counter ----
+
+$(PLUGIN): tools/plugin/upcount.c
+	@mkdir -p $(@D)
+	gcc -std=c11 -O2 -Wall -fPIC -shared -fvisibility=hidden -o $@ $<
 
 # ---- firmware of the emulated boards ----
 

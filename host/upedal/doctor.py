@@ -145,6 +145,7 @@ def _built():
     yield _file("mpy-cross", micropython / "mpy-cross" / "build" / "mpy-cross", SETUP)
     yield _file("unix port", paths.BUILD / "unix" / "micropython", "make unix")
     yield _file("unix port, user modules", paths.BUILD / "unix-user" / "micropython", "make unix")
+    yield _file("instruction counter", paths.BUILD / "plugin" / "libupcount.so", SETUP)
     for arch in ARCHS:
         files = [paths.NATMODS / arch / f"{module}.mpy" for module in MODULES]
         size = all(f.is_file() for f in files) and sum(f.stat().st_size for f in files)

@@ -155,7 +155,7 @@ class Model:
 
     layers: list
     rate_hz: int
-    grade: str = "accurate"  # of tanh and sigmoid: "accurate" (<= 3e-7) or "fast" (<= 1e-4)
+    grade: str = "accurate"  # of tanh and sigmoid: "accurate" (<= 3e-7) or "fast" (<= 2e-5)
     arithmetic: str = "f32"
     prewarm: int = 0  # frames of silence to run before the first sample counts
     meta: dict = field(default_factory=dict)  # name, author, gear, licence, esr, ... (text)

@@ -23,7 +23,7 @@ OPS = {
 ARITHMETICS = ("f32", "q15", "q7")
 GRADES = ("accurate", "fast")
 # Nodes per unit of the fast grade's tables: a row that feeds one is stored multiplied by this.
-TANH_NODES, SIGMOID_NODES = 32.0, 16.0
+TANH_NODES, SIGMOID_NODES = 64.0, 32.0
 _REQUIRED = {b"LAYR", b"WGHT", b"SCAL", b"KNOB"}
 
 

@@ -3,11 +3,13 @@
 #include "up_act.h"
 
 static void act_fill(up_node_t *table, float nodes, bool is_tanh) {
+    float square = 1.0f / (24.0f * nodes * nodes);
     for (int k = 0; k < UP_TABLE_SIZE; k++) {
         float x = (float)(k - UP_TABLE_SIZE / 2) / nodes;
         float v = is_tanh ? up_tanh(x) : up_sigmoid(x);
         float slope = is_tanh ? up_fma(-v, v, 1.0f) : up_fma(-v, v, v);
-        table[k].v = v;
+        float curve = slope * (is_tanh ? -2.0f * v : up_fma(-2.0f, v, 1.0f));
+        table[k].v = up_fma(curve, square, v);
         table[k].d = slope / nodes;
     }
     up_node_t *last = table + UP_TABLE_SIZE - 1;

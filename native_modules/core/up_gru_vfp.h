@@ -5,7 +5,7 @@
 #define UP_GRU_VFP_H
 
 // f32 registers in, out: table index and fraction. Rounds by the magic number (see up_look).
-#define GRU_INDEX(reg) "sub " reg ", " reg ", #0x4B000000\n" "usat " reg ", #9, " reg "\n"
+#define GRU_INDEX(reg) "sub " reg ", " reg ", #0x4B000000\n" "usat " reg ", #10, " reg "\n"
 
 // h moves on by one frame; returns y + head . h.
 static inline float gru_cells_vfp(const up_gru_t *self, float x, const float *head, float y) {

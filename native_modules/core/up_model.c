@@ -240,8 +240,8 @@ bool up_model_set_knobs(up_model_t *self, const float *values) {
 // out may be a, and b where b is no wider.
 static void model_add(const float *a, const float *b, float *out, size_t width, size_t stride, size_t n_frames) {
     if (width == stride) {
-        n_frames *= width;
-        width = stride = 1;
+        width *= n_frames;
+        n_frames = 1;
     }
     for (size_t t = 0; t < n_frames; t++, a += width, b += stride, out += width) {
         for (size_t c = 0; c < width; c++) {

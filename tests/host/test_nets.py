@@ -5,7 +5,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from upedal import fastgru, layers, losses, nets
+from upedal import fastgru, layers, losses, nets, reference
 
 SHAPES = [
     ("tanh", True, False),
@@ -31,65 +31,12 @@ def everything():
     return [gru(), gru(5, False)] + [tcn(*shape) for shape in SHAPES]
 
 
-def activate(name, y):
-    if name == "gated":
-        half = len(y) // 2
-        return np.tanh(y[:half]) / (1.0 + np.exp(-y[half:]))
-    return {
-        "linear": lambda v: v,
-        "tanh": np.tanh,
-        "softsign": lambda v: v / (1.0 + np.abs(v)),
-        "relu": lambda v: np.maximum(v, 0.0),
-    }[name](y)
-
-
-def run_conv(layer, x):
-    taps, n = layer.weight.shape[2], x.shape[1]
-    y = np.repeat(layer.bias[:, None].astype(np.float64), n, axis=1)
-    for k in range(taps):
-        late = (taps - 1 - k) * layer.dilation
-        delayed = np.pad(x, ((0, 0), (late, 0)))[:, :n]
-        y += layer.weight[:, :, k] @ delayed
-    return activate(layer.activation, y)
-
-
-def run_gru(layer, x):
-    hidden = len(layer.b_ih) // 3
-    h, out = np.zeros(hidden), []
-    for column in x.T:
-        a = layer.w_ih @ column + layer.b_ih
-        b = layer.w_hh @ h + layer.b_hh
-        r, z = np.split(1.0 / (1.0 + np.exp(-(a + b)[: 2 * hidden])), 2)
-        n = np.tanh(a[2 * hidden :] + r * b[2 * hidden :])
-        h = n + z * (h - n)
-        out.append(h)
-    return np.array(out).T
-
-
-def run_layers(model, x):
-    """The layers' own definitions in float64; x [n] -> [n]."""
-    slots = {0: np.asarray(x, np.float64)[None]}
-    for layer in model:
-        if isinstance(layer, layers.Gru):
-            y = run_gru(layer, slots[layer.src])
-        elif isinstance(layer, layers.Conv1d):
-            y = run_conv(layer, slots[layer.src])
-        elif isinstance(layer, layers.Dense):
-            y = layer.weight @ slots[layer.src] + layer.bias[:, None]
-        else:
-            assert isinstance(layer, layers.Add)
-            y = slots[layer.src] + slots[layer.src2]
-        slots[layer.dst] = y
-    assert y.shape == (1, len(x))
-    return y[0]
-
-
 @pytest.mark.parametrize("net", everything(), ids=lambda n: type(n).__name__)
 def test_export_computes_what_the_net_computes(net):
     x = torch.randn(1, 300) * 0.5
     with torch.no_grad():
         wanted = net(x)[0][0].numpy()
-    output = run_layers(net.export(), x[0].numpy())
+    output = reference.render(layers.Model(net.export(), 48000), x[0].numpy())
     worst = np.max(np.abs(output - wanted))
     assert worst < 5e-6, f"{worst:.1e} apart"
     assert np.std(wanted - x[0].numpy()) > 1e-3, "the net does nothing: nothing was compared"

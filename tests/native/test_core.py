@@ -87,9 +87,9 @@ def test_a_long_impulse_response_is_a_convolution():
     assert audio.db(audio.esr(want, native.render(upm.dumps(model), NOISE, prewarm=0))) < -100
 
 
-# What core/up_act.h states: accurate within 3e-7, fast within 1e-4 (SiLU: times x).
+# What core/up_act.h states: accurate within 3e-7, fast within 2e-5 (SiLU: times x).
 @pytest.mark.parametrize("name", ["tanh", "sigmoid", "softsign", "relu", "hard_tanh", "elu"])
-@pytest.mark.parametrize(("grade", "limit"), [(0, 3e-7), (1, 1e-4)])
+@pytest.mark.parametrize(("grade", "limit"), [(0, 3e-7), (1, 2e-5)])
 def test_activations_keep_their_stated_error(name, grade, limit):
     edges = np.array([0, -0.0, 1e-30, 0.625, -0.625, 88, -88, 2.5e5, -2.5e5], np.float32)
     x = np.concatenate([np.linspace(-40, 40, 2_000_001, dtype=np.float32), edges])

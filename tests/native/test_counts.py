@@ -3,7 +3,7 @@
 import pytest
 from upedal import bench, cost
 
-NEEDS = ("qemu-system-arm", "firmware emu_m7", "native modules armv7emdp", "TCG plugin")
+NEEDS = ("qemu-system-arm", "firmware emu_m7", "native modules armv7emdp", "instruction counter")
 LIMITS = {"gru-10": 1000, "gru-16": 1900, "gru-40": 8200}  # at block 64
 
 
