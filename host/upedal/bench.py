@@ -9,8 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from . import layers as L
-from . import paths, upm
+from . import paths, upm, zoo
 from .errors import UpedalError
 
 BOARDS = ("emu_m7", "emu_m4", "emu_m33")
@@ -40,40 +39,6 @@ for name in %r:
         n = insns(measure(net.process, x, y)) - null
         print(json.dumps({"model": name, "block": block, "insns": n, "arena": len(arena)}))
 """
-
-
-def random_gru(hidden, seed=0, grade="fast"):
-    """A GRU + dense + skip of the shape the recipes train, with weights of a trained net's size."""
-    rng = np.random.default_rng(seed)
-    s = hidden**-0.5
-
-    def draw(*shape):
-        return rng.uniform(-s, s, shape).astype(np.float32)
-
-    gru = L.Gru(2 * draw(3 * hidden, 1), draw(3 * hidden, hidden), draw(3 * hidden), draw(3 * hidden))
-    head = L.Dense(draw(1, hidden), draw(1), "linear", 1, 2)
-    return L.Model([gru, head, L.Add(2, 0, 2)], 48000, grade)
-
-
-def random_tcn(channels=8, taps=3, dilations=(1, 2, 4, 8, 16, 32, 64, 128), grade="fast"):
-    """A small TCN with tanh, a residual and a skip path a layer."""
-    rng = np.random.default_rng(0)
-
-    def draw(*shape):
-        return rng.uniform(-1, 1, shape).astype(np.float32) / np.sqrt(np.prod(shape[1:]) or 1)
-
-    chain = [L.Conv1d(draw(channels, 1, taps), draw(channels), 1, "tanh", 0, 1), L.Add(1, 1, 3)]
-    for d in dilations:
-        conv = L.Conv1d(draw(channels, channels, taps), draw(channels), d, "tanh", 1, 2)
-        chain += [conv, L.Add(2, 1, 1), L.Add(3, 2, 3)]
-    head = L.Dense(draw(1, channels), draw(1), "linear", 3, 4)
-    return L.Model([*chain, head], 48000, grade)
-
-
-def models():
-    """{name: layers.Model} that `upedal bench` measures."""
-    nets = {f"gru-{h}": random_gru(h) for h in (10, 16, 32, 40)}
-    return nets | {"gru-16-accurate": random_gru(16, grade="accurate"), "tcn-8": random_tcn()}
 
 
 def weight_bytes(model):
@@ -181,7 +146,7 @@ def run(boards=BOARDS, blocks=BLOCKS, progress=True):
     """Everything: {"boards": rows, "desktop": rows}."""
     from rich.progress import track
 
-    nets, rows = models(), []
+    nets, rows = zoo.models(), []
     for board in track(boards, "measuring", disable=not progress):
         rows += measure(board, nets, blocks)
     return {"boards": rows, "desktop": desktop(nets)}
@@ -192,16 +157,23 @@ def table(result, block=64):
     from rich.table import Table
 
     out = Table(title=f"instructions a sample in MicroPython, block {block} (cycles are an estimate)")
-    for head in ("model", "grade", "core", "i/sample", "est. cycles", "MACs", "i/MAC", "state B", "weights B"):
+    heads = ("model", "grade", "core", "i/sample", "est. cycles", "goal i / est", "MACs", "i/MAC", "state B", "weights B")
+    for head in heads:
         out.add_column(head, justify="left" if head in ("model", "grade", "core") else "right")
     for row in result["boards"]:
         if row["block"] == block:
             i, macs, cycles = row["instructions_per_sample"], row["macs_per_sample"], row["estimated_cycles_per_sample"]
             out.add_row(
-                row["model"], row["grade"], row["core"], f"{i:,.0f}", f"{cycles:,.0f}" if cycles else "-",
+                row["model"], row["grade"], row["core"], f"{i:,.0f}", f"{cycles:,.0f}" if cycles else "-", _goal(row),
                 f"{macs:,}", f"{i / macs:.2f}", f"{row['state_bytes']:,}", f"{row['weight_bytes']:,}",
             )  # fmt: skip
     return out
+
+
+def _goal(row):
+    """The goal of a row, stated for the M7 and, in instructions, for the rest."""
+    i, cycles = zoo.GOALS.get(row["model"], (None, None))
+    return "" if i is None else f"{i:,} / {cycles:,}" if cycles else f"{i:,}"
 
 
 def desktop_table(result):

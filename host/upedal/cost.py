@@ -23,7 +23,9 @@ def _group(rows, cols):
 
 
 def _matrix(rows, cols):
-    return 30 + 5 * cols if rows == 1 else sum(_group(g, cols) for g in upm.groups(rows))
+    if rows == 1:
+        return _CALL + cols // 8 * 12 + cols % 8 * 5
+    return sum(_group(g, cols) for g in upm.groups(rows))
 
 
 def _conv(layer, grade):

@@ -8,6 +8,8 @@
 
 #include "up_matvec.h"
 
+UP_BEGIN_C
+
 typedef struct {
     const float *weight; // matrix of `out` rows, taps * in + side columns; not owned
     float *ring;         // [frames][in]; NULL when taps == 1
@@ -23,6 +25,8 @@ static inline size_t up_conv1d_history(const up_conv1d_t *self) {
 void up_conv1d_layout(up_conv1d_t *self, up_arena_t *arena); // [setup]
 void up_conv1d_reset(up_conv1d_t *self);                     // [setup]
 // [audio] in [n][in], side [n][side] or NULL -> out [n][out]; out overlaps neither.
-void up_conv1d_process(up_conv1d_t *self, const float *in, const float *side, float *restrict out, size_t n_frames);
+void up_conv1d_process(up_conv1d_t *self, const float *in, const float *side, float *UP_RESTRICT out, size_t n_frames);
+
+UP_END_C
 
 #endif

@@ -7,6 +7,19 @@
 #include <stddef.h>
 #include <stdint.h>
 
+// The headers are valid C++ too (libDaisy, Teensy, Arduino); the sources are C.
+#ifdef __cplusplus
+#define UP_BEGIN_C extern "C" {
+#define UP_END_C }
+#define UP_RESTRICT __restrict
+#else
+#define UP_BEGIN_C
+#define UP_END_C
+#define UP_RESTRICT restrict
+#endif
+
+UP_BEGIN_C
+
 // Everything that can be wrong with a model file or its memory. One list: code, name, text.
 #define UP_ERRORS(X) \
     X(-1, TRUNCATED, "file is shorter than it says") \
@@ -76,5 +89,7 @@ static inline void *up_arena_take(up_arena_t *self, size_t bytes) {
     self->used = (at + bytes + 15) & ~(size_t)15;
     return self->base && self->used <= self->size ? self->base + at : NULL;
 }
+
+UP_END_C
 
 #endif

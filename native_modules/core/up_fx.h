@@ -5,6 +5,8 @@
 
 #include "up_core.h"
 
+UP_BEGIN_C
+
 // x[t] *= g(t), where g moves linearly from `from` to `to` and is `to` at the last frame.
 void up_fx_gain(float *x, size_t n_frames, float from, float to);
 
@@ -16,5 +18,7 @@ float up_fx_peak(const float *x, size_t n_frames, float so_far);
 bool up_fx_bits_ok(int bits);
 void up_fx_unpack(const uint8_t *raw, float *out, size_t n_frames, int bits, size_t channels, size_t channel);
 void up_fx_pack(const float *in, uint8_t *raw, size_t n_frames, int bits, size_t channels);
+
+UP_END_C
 
 #endif

@@ -10,6 +10,8 @@
 #include "up_act.h"
 #include "up_matvec.h"
 
+UP_BEGIN_C
+
 typedef struct {
     const float *rz;   // matrix: rows r then z, [2 * hidden] x [inputs + hidden]; not owned
     const float *n;    // matrix: [hidden] x [hidden], biases b_hn; not owned
@@ -32,5 +34,7 @@ void up_gru_reset(up_gru_t *self);                                          // [
 // [audio] in [n][inputs] -> out: [n] through the head, or h as [n][stride]; in == out allowed
 // when inputs == 1 and there is a head.
 void up_gru_process(up_gru_t *self, const float *in, float *out, size_t stride, size_t n_frames);
+
+UP_END_C
 
 #endif

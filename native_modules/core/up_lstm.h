@@ -8,6 +8,8 @@
 #include "up_act.h"
 #include "up_matvec.h"
 
+UP_BEGIN_C
+
 typedef struct {
     const float *weight;  // matrix: rows i, f, g, o, [4 * hidden] x [inputs + hidden]; not owned
     const float *initial; // [2][hidden]: h, then c, before the first frame; not owned
@@ -26,5 +28,7 @@ void up_lstm_layout(up_lstm_t *self, const float *weight, up_arena_t *arena); //
 void up_lstm_reset(up_lstm_t *self);                                          // [setup]
 // [audio] in [n][inputs] -> out [n][hidden]; in != out.
 void up_lstm_process(up_lstm_t *self, const up_tables_t *tables, const float *in, float *out, size_t n_frames);
+
+UP_END_C
 
 #endif

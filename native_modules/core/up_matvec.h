@@ -54,6 +54,8 @@ UP_MATVEC_C(20)
 #define UP_MATVEC(g) up_matvec_##g##_c
 #endif
 
+UP_BEGIN_C
+
 // One group of g rows. Not inlined: the bodies are large and a call is cheap beside them.
 const float *up_matvec_cols(const float *w, const float *v, const float *from, float *to, size_t g, size_t cols);
 
@@ -66,5 +68,7 @@ static inline void up_matvec(const float *w, const float *v, float *y, size_t ro
         left -= g;
     }
 }
+
+UP_END_C
 
 #endif

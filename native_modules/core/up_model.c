@@ -52,6 +52,27 @@ static void model_layout_conv(up_layer_t *self, const float *weight, up_arena_t 
     up_conv1d_layout(conv, arena);
 }
 
+// The cells lie in the arena; NULL when measuring.
+static up_gru_t *model_layout_gru(const up_layer_t *self, const float *weight, const up_tables_t *tables, up_arena_t *arena) {
+    up_gru_t gru = { .tables = *tables, .inputs = self->in, .hidden = self->out };
+    up_gru_t *at = up_arena_take(arena, sizeof(gru));
+    up_gru_layout(&gru, weight, arena);
+    if (at) {
+        *at = gru;
+    }
+    return at;
+}
+
+static up_lstm_t *model_layout_lstm(const up_layer_t *self, const float *weight, up_arena_t *arena) {
+    up_lstm_t lstm = { .inputs = self->in, .hidden = self->out };
+    up_lstm_t *at = up_arena_take(arena, sizeof(lstm));
+    up_lstm_layout(&lstm, weight, arena);
+    if (at) {
+        *at = lstm;
+    }
+    return at;
+}
+
 // `wide2`: channels that src2 has when this layer reads it.
 static void model_layout_layer(up_layer_t *self, const float *weight, size_t wide2, const up_tables_t *tables,
     up_arena_t *arena) {
@@ -60,16 +81,10 @@ static void model_layout_layer(up_layer_t *self, const float *weight, size_t wid
             model_layout_conv(self, weight, arena);
             break;
         case UP_OP_GRU:
-            self->gru.inputs = self->in;
-            self->gru.hidden = self->out;
-            self->gru.head = NULL;
-            self->gru.tables = *tables;
-            up_gru_layout(&self->gru, weight, arena);
+            self->gru = model_layout_gru(self, weight, tables, arena);
             break;
         case UP_OP_LSTM:
-            self->lstm.inputs = self->in;
-            self->lstm.hidden = self->out;
-            up_lstm_layout(&self->lstm, weight, arena);
+            self->lstm = model_layout_lstm(self, weight, arena);
             break;
         case UP_OP_EMPHASIS:
         case UP_OP_DEEMPHASIS:
@@ -152,7 +167,9 @@ static void model_layout_all(up_model_t *m, up_layer_t *layer, up_arena_t *arena
         if (one.op == UP_OP_GRU && model_is_head(info, i, one.dst)) {
             i++;
             r += UP_RECORD;
-            one.gru.head = model_weights(info, r);
+            if (one.gru) {
+                one.gru->head = model_weights(info, r);
+            }
             one.dst = r[4];
             one.out = 1;
         }
@@ -200,10 +217,10 @@ static void model_reset_layer(up_layer_t *layer) {
             up_conv1d_reset(&layer->conv);
             break;
         case UP_OP_GRU:
-            up_gru_reset(&layer->gru);
+            up_gru_reset(layer->gru);
             break;
         case UP_OP_LSTM:
-            up_lstm_reset(&layer->lstm);
+            up_lstm_reset(layer->lstm);
             break;
         case UP_OP_EMPHASIS:
         case UP_OP_DEEMPHASIS:
@@ -311,10 +328,10 @@ static void model_run(up_model_t *self, up_layer_t *layer, const float *a, const
             model_conv(self, layer, a, b, plus, out, n_frames);
             break;
         case UP_OP_GRU:
-            up_gru_process(&layer->gru, a, out, layer->out, n_frames);
+            up_gru_process(layer->gru, a, out, layer->out, n_frames);
             break;
         case UP_OP_LSTM:
-            up_lstm_process(&layer->lstm, &self->tables, a, out, n_frames);
+            up_lstm_process(layer->lstm, &self->tables, a, out, n_frames);
             break;
         case UP_OP_ADD:
             model_add(a, b, out, layer->in, layer->stride2, n_frames);

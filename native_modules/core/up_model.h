@@ -8,8 +8,10 @@
 #include "up_gru.h"
 #include "up_lstm.h"
 
+UP_BEGIN_C
+
 #define UP_MAJOR 1
-#define UP_CHUNK 64  // frames run at a time; longer blocks are cut
+#define UP_CHUNK 32  // frames run at a time; longer blocks are cut
 #define UP_SLOTS 16  // signals between layers
 #define UP_MAX_LAYERS 256
 #define UP_MAX_INPUTS 8
@@ -39,8 +41,8 @@ typedef struct {
     uint16_t in, out;
     union {
         up_conv1d_t conv;
-        up_gru_t gru;
-        up_lstm_t lstm;
+        up_gru_t *gru;   // in the arena, as they are large
+        up_lstm_t *lstm;
         struct {
             float coef;
             float *z; // [in], last frame
@@ -75,5 +77,7 @@ bool up_model_set_knobs(up_model_t *self, const float *values);
 void up_model_process(up_model_t *self, const float *in, float *out, size_t n_frames);
 
 const char *up_error_text(int error);
+
+UP_END_C
 
 #endif

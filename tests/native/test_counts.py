@@ -1,7 +1,7 @@
 """Instruction counts on the emulated boards: deterministic, so they may be asserted."""
 
 import pytest
-from upedal import bench, cost
+from upedal import bench, cost, zoo
 
 NEEDS = ("qemu-system-arm", "firmware emu_m7", "native modules armv7emdp", "instruction counter")
 LIMITS = {"gru-10": 1000, "gru-16": 1900, "gru-40": 8200}  # at block 64
@@ -9,7 +9,7 @@ LIMITS = {"gru-10": 1000, "gru-16": 1900, "gru-40": 8200}  # at block 64
 
 @pytest.fixture(scope="module")
 def rows():
-    found = bench.measure("emu_m7", bench.models(), (64,))
+    found = bench.measure("emu_m7", zoo.models(), (64,))
     return {row["model"]: row for row in found}
 
 
@@ -21,7 +21,9 @@ def test_grus_stay_within_their_limits(rows):
 
 @pytest.mark.toolchain(*NEEDS)
 def test_the_cost_model_agrees_with_the_count(rows):
-    for name, model in bench.models().items():
+    for name, model in zoo.models().items():
+        if name.startswith("ir-"):
+            continue  # a single row: not what the model is for
         counted, expected = rows[name]["instructions_per_sample"], cost.instructions(model)[0]
         assert abs(expected / counted - 1) < 0.05, (name, counted, expected)
 
@@ -35,6 +37,6 @@ def test_estimates_lie_between_the_floor_and_reason(rows):
 
 @pytest.mark.toolchain(*NEEDS)
 def test_a_second_run_counts_the_same(rows):
-    again = bench.measure("emu_m7", {"gru-10": bench.models()["gru-10"]}, (64,))[0]
+    again = bench.measure("emu_m7", {"gru-10": zoo.models()["gru-10"]}, (64,))[0]
     first = rows["gru-10"]
     assert abs(again["instructions_per_sample"] - first["instructions_per_sample"]) * 64 <= 4

@@ -1,0 +1,120 @@
+"""Nets of known shapes with random weights, for `upedal bench`: what they cost depends on the shape alone."""
+
+import numpy as np
+
+from . import layers as L
+
+A1_DILATIONS = tuple(2**k for k in range(10))
+A1_SMALL = (tuple(2**k for k in range(7)), (128, 256, 512, *A1_DILATIONS))  # lite, feather, nano
+A2_CYCLE = (1, 3, 7, 17, 41, 101, 239)
+A2_DILATIONS = (*A2_CYCLE, *A2_CYCLE, 1, 13, *A2_CYCLE)
+A2_KERNELS = (6,) * 14 + (15, 15) + (6,) * 7
+
+
+def _draw(rng, *shape):
+    """Weights of the size training starts from: uniform in +-1 / sqrt(inputs)."""
+    return (rng.uniform(-1, 1, shape) / np.sqrt(np.prod(shape[1:]) or 1)).astype(np.float32)
+
+
+def gru(hidden, grade="fast"):
+    """GRU, dense and the input added, as the recipes train."""
+    rng = np.random.default_rng(0)
+    cell = L.Gru(
+        _draw(rng, 3 * hidden, 1), _draw(rng, 3 * hidden, hidden), _draw(rng, 3 * hidden), _draw(rng, 3 * hidden)
+    )  # fmt: skip
+    head = L.Dense(_draw(rng, 1, hidden), _draw(rng, 1), src=1, dst=2)
+    return L.Model([cell, head, L.Add(2, 0, 2)], 48000, grade)
+
+
+def lstm(hidden, grade="fast"):
+    rng = np.random.default_rng(0)
+    cell = L.Lstm(_draw(rng, 4 * hidden, 1), _draw(rng, 4 * hidden, hidden), _draw(rng, 4 * hidden))
+    head = L.Dense(_draw(rng, 1, hidden), _draw(rng, 1), src=1, dst=2)
+    return L.Model([cell, head, L.Add(2, 0, 2)], 48000, grade)
+
+
+def tcn(channels=8, taps=3, dilations=(1, 2, 4, 8, 16, 32, 64, 128), grade="fast"):
+    """A small TCN with tanh, a residual and a skip path a layer."""
+    rng = np.random.default_rng(0)
+    chain = [L.Conv1d(_draw(rng, channels, 1, taps), _draw(rng, channels), 1, "tanh", 0, 1), L.Add(1, 1, 3)]
+    for d in dilations:
+        conv = L.Conv1d(_draw(rng, channels, channels, taps), _draw(rng, channels), d, "tanh", 1, 2)
+        chain += [conv, L.Add(2, 1, 1), L.Add(3, 2, 3)]
+    head = L.Dense(_draw(rng, 1, channels), _draw(rng, 1), src=3, dst=4)
+    return L.Model([*chain, head], 48000, grade)
+
+
+def tinyml(channels=16, hidden=24):
+    """The 8-bit TCN of the MAX78000 paper, in float: k3 C->H, 8 dilated k3 with ReLU, k1 H->1."""
+    rng = np.random.default_rng(0)
+    first = L.Dense(_draw(rng, channels, 1), _draw(rng, channels))  # stands for the dithered copies
+    chain = [first, L.Conv1d(_draw(rng, hidden, channels, 3), _draw(rng, hidden), 1, "linear", 1, 2)]
+    for k in range(8):
+        src, dst = (2, 3) if k % 2 == 0 else (3, 2)
+        weight = _draw(rng, hidden, hidden, 3)
+        chain.append(L.Conv1d(weight, _draw(rng, hidden), 2**k, "relu", src, dst))
+    return L.Model([*chain, L.Dense(_draw(rng, 1, hidden), _draw(rng, 1), src=2, dst=4)], 44100, "fast")
+
+
+def fir(taps):
+    rng = np.random.default_rng(0)
+    return L.Model([L.Conv1d(_draw(rng, 1, 1, taps), np.zeros(1, np.float32))], 48000, "fast")
+
+
+def wavenet(arrays, activation, head_taps=1, grade="fast"):
+    """A NAM WaveNet. arrays: [(channels, kernels, dilations, head outputs)].
+    Slots: 1 and 2 the residual in turn, 3 the layer's output, 4 the head sum, 5 the array's head."""
+    rng = np.random.default_rng(0)
+    chain, y, inputs, head = [], 0, 1, None
+    for at, (channels, kernels, dilations, outputs) in enumerate(arrays):
+        to = 1 if y != 1 else 2
+        chain.append(L.Dense(_draw(rng, channels, inputs), np.zeros(channels, np.float32), src=y, dst=to))
+        y = to
+        for k, (taps, dilation) in enumerate(zip(kernels, dilations)):
+            first = head is None and k == 0
+            chain.append(
+                L.Conv1d(
+                    _draw(rng, channels, channels, taps), _draw(rng, channels), dilation, activation, y,
+                    4 if first else 3, side=0, side_weight=_draw(rng, channels, 1),
+                )  # fmt: skip
+            )
+            if not first:
+                chain.append(L.Add(head if k == 0 else 4, 3, 4))
+            if at + 1 < len(arrays) or k + 1 < len(kernels):
+                to, p = 3 - y, 4 if first else 3
+                mix = L.Dense(_draw(rng, channels, channels), _draw(rng, channels), src=p, dst=to, plus=y)
+                chain.append(mix)
+                y = to
+        weight = _draw(rng, outputs, channels, head_taps)
+        chain.append(L.Conv1d(weight, np.zeros(outputs, np.float32), 1, "linear", 4, 5))
+        head, inputs = 5, channels
+    return L.Model(chain, 48000, grade)
+
+
+def _a1(first, second, dilations):
+    one, two = dilations
+    arrays = [(first, (3,) * len(one), one, second), (second, (3,) * len(two), two, 1)]
+    return wavenet(arrays, "tanh")
+
+
+def _a2(channels):
+    act = L.Act("leaky_relu", (0.01,))
+    return wavenet([(channels, A2_KERNELS, A2_DILATIONS, 1)], act, head_taps=16)
+
+
+# Goals, instructions and estimated M7 cycles a sample in f32 at block 64; None: not set.
+GOALS = {
+    "gru-10": (850, 1000), "gru-40": (7800, 7000), "lstm-16": (2300, 2300), "lstm-40": (10000, 9500),
+    "nam-a1-nano": (1600, 1600), "nam-a1-feather": (4800, 4600), "nam-a1-standard": (18500, 18000),
+    "nam-a2-lite": (2600, 2600), "nam-a2-full": (15500, 15000), "ir-512": (780, 600), "ir-2048": (900, None),
+}  # fmt: skip
+
+
+def models():
+    """{row name: layers.Model}"""
+    standard = (A1_DILATIONS, A1_DILATIONS)
+    rows = {f"gru-{h}": gru(h) for h in (10, 16, 32, 40)}
+    rows |= {"gru-16-accurate": gru(16, "accurate"), "lstm-16": lstm(16), "lstm-40": lstm(40), "tcn-8": tcn()}
+    rows |= {"nam-a1-nano": _a1(4, 2, A1_SMALL), "nam-a1-feather": _a1(8, 4, A1_SMALL)}
+    rows |= {"nam-a1-standard": _a1(16, 8, standard), "nam-a2-lite": _a2(3), "nam-a2-full": _a2(8)}
+    return rows | {"tinyml-16x24": tinyml(), "ir-512": fir(512), "ir-2048": fir(2048)}
