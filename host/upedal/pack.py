@@ -2,7 +2,7 @@
 
 from datetime import date
 
-from . import __version__, upm
+from . import __version__, measure, upm
 from . import layers as L
 from .errors import UpedalError
 
@@ -16,7 +16,7 @@ def pack(net, rate_hz, *, grade="accurate", meta=None):
     model.prewarm = int(_SETTLE_S * rate_hz) if field is None else field - 1
     made = {"made_by": f"upedal {__version__}", "made_on": date.today().isoformat()}
     model.meta = made | {k: str(v) for k, v in (meta or {}).items() if v is not None}
-    return model
+    return measure.level(model)
 
 
 def from_checkpoint(path):
