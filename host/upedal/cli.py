@@ -100,6 +100,45 @@ def do_pack(args):
     _print(f"{args.output}: {size} bytes, {grade} activations")
 
 
+def do_convert(args):
+    from pathlib import Path
+
+    from . import board as boards
+    from . import convert, cost, measure, upm
+
+    def warn(text):
+        print(f"upedal: note: {text}", file=sys.stderr)
+
+    model = convert.read(args.input, size=args.size, warn=warn)
+    profile = boards.load(args.board) if args.board else None
+    if args.rate_hz:
+        from . import rates
+
+        model = rates.scale(model, args.rate_hz)
+    model.grade = args.grade or (profile.grade if profile else model.grade)
+    if args.output.endswith("/") or Path(args.output).is_dir():
+        if args.to not in (None, "c"):
+            raise UpedalError(f"{args.output} is a folder; only --to c fills one")
+        from .convert import csource
+
+        measure.level(model)
+        csource.write_folder(model, args.output, Path(args.input).stem)
+        _print(f"{args.output}: the model as a C header, the core, an example")
+        return
+    to = convert.target(args.output, args.to)
+    if to in ("upm", "c"):
+        measure.level(model)
+    size = convert.write(model, args.output, to=to, warn=warn)
+    total = cost.instructions(model)[0]
+    _print(f"{args.output}: {size} bytes; {sum(map(upm.macs, model.layers)):,} MACs a sample")
+    if profile and profile.budget_cycles_per_sample:
+        if profile.rate_hz != model.rate_hz:
+            warn(f"{profile.name} runs at {profile.rate_hz} Hz, the model at {model.rate_hz} Hz: see docs/models.md")
+        cycles = cost.cycles(model, profile.core)
+        share = "not known" if cycles is None else f"about {cycles / profile.budget_cycles_per_sample:.0%}"
+        _print(f"  {profile.name}: load {share} (estimate), {total:,} instructions a sample")
+
+
 def do_info(args):
     import json
 
@@ -116,12 +155,20 @@ def do_render(args):
 
     x, rate = audio.read(args.input)
     model = upm.load(args.model)
+    given = rate
     if model.rate_hz != rate:
-        raise UpedalError(f"{args.input}: {rate} Hz; {args.model} expects {model.rate_hz} Hz")
+        from . import rates
+
+        if not args.resample:
+            advice = "; ".join(["--resample", *rates.advice(model, rate)])
+            raise UpedalError(f"{args.input}: {rate} Hz; {args.model} expects {model.rate_hz} Hz. Ways: {advice}")
+        x, rate = rates.resample(x, rate, model.rate_hz), model.rate_hz
     if args.on == "cpython":
         y = _render(args.model, x, _knobs(args.knobs), args.prewarm)
     else:
         y = _render_on(args, x, model)
+    if given != rate:
+        y, rate = rates.resample(y, rate, given), given
     audio.write(args.output, y, rate)
     _print(f"{args.output}: {len(y)} frames, {rate} Hz, peak {abs(y).max():.3f}")
 
@@ -230,6 +277,15 @@ def _verbs(add):
     p.add_argument("--grade", choices=("accurate", "fast"), help="of tanh and sigmoid")
     _meta(p)
 
+    p = add("convert", "model files of other programs, in and out (docs/models.md)")
+    p.add_argument("input", help=".upm, .nam, .namb, GuitarML, AIDA-X or RTNeural .json, NeuralSeed .h")
+    p.add_argument("output", help=".upm, .nam, .namb, .json, .aidax, .h; or FOLDER/ for C source")
+    p.add_argument("--to", help="upm, nam, namb, guitarml, aidax or c (default: by the ending)")
+    p.add_argument("--size", help="of a container's models: lite, full or 0..1 (default: the largest)")
+    p.add_argument("--board", help="profile that decides the grade and tells the load")
+    p.add_argument("--grade", choices=("accurate", "fast"), help="of tanh and sigmoid")
+    p.add_argument("--rate-hz", type=int, help="scale a convolutional net to a multiple of its rate")
+
     p = add("info", "explain a .upm file in full")
     p.add_argument("model")
     p.add_argument("--json", action="store_true")
@@ -240,6 +296,7 @@ def _verbs(add):
     p.add_argument("output")
     p.add_argument("--knobs", help="values, such as 0.5,0.7 (default: the file's)")
     p.add_argument("--prewarm", type=int, help="frames of silence first (default: the file's)")
+    p.add_argument("--resample", action="store_true", help="to the model's rate and back, where they differ")
     p.add_argument("--on", default="cpython", help=TARGETS)
 
     p = add("sim", "a rig script, WAV in, float32 WAV out")

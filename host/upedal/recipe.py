@@ -22,14 +22,17 @@ class Recipe:
 
     name: str = "recipe"
     note: str = ""  # where the recipe comes from
-    net: str = _choice("gru", "tcn")
+    net: str = _choice("gru", "lstm", "tcn", "wavenet")
     # The net.
-    hidden: int = _number(16, 1, 256)  # gru: units
+    hidden: int = _number(16, 1, 128)  # gru, lstm: units
+    depth: int = _number(1, 1, 3)  # gru, lstm: layers
     skip: bool = True  # gru: add the input to the output; tcn: sum all activations
     channels: int = _number(8, 1, 256)  # tcn
     kernel: int = _number(3, 1, 64)  # tcn: taps
     dilations: list = field(default_factory=lambda: [1, 2, 4, 8, 16, 32, 64, 128])  # tcn
-    activation: str = _choice("tanh", "softsign", "relu", "gated")  # tcn
+    activation: str = _choice("tanh", "softsign", "relu", "gated", "leaky_relu")  # tcn, wavenet
+    arrays: list = field(default_factory=list)  # wavenet: {channels, kernels, dilations, head} each
+    head_taps: int = _number(1, 1, 64)  # wavenet
     residual: bool = True  # tcn
     # The loss: weights of its parts.
     esr: float = _number(1.0, 0.0, 100.0)
@@ -52,10 +55,28 @@ class Recipe:
         """The untrained net."""
         from . import nets
 
-        if self.net == "gru":
+        if self.net == "gru" and self.depth == 1:
             return nets.GruNet(self.hidden, self.skip)
+        if self.net in ("gru", "lstm"):
+            from .nets_more import RecurrentNet
+
+            return RecurrentNet(self.net, self.hidden, self.depth, self.skip)
+        if self.net == "wavenet":
+            return self._wavenet()
         shape = (self.channels, self.kernel, tuple(self.dilations), self.activation)
         return nets.TcnNet(*shape, self.residual, self.skip)
+
+    def _wavenet(self):
+        from .nets_more import WaveNet
+
+        keys = {"channels", "kernels", "dilations", "head"}
+        for k, array in enumerate(self.arrays):
+            if not isinstance(array, dict) or set(array) != keys:
+                raise UpedalError(f"recipe {self.name}: arrays[{k}] is {array!r}; expected keys {sorted(keys)}")
+        if not self.arrays or self.arrays[-1]["head"] != 1:
+            raise UpedalError(f"recipe {self.name}: the last of arrays needs head: 1")
+        gated = self.activation == "gated"
+        return WaveNet(self.arrays, "tanh" if gated else self.activation, gated, self.head_taps)
 
 
 _FIELDS = {f.name: f for f in dataclasses.fields(Recipe)}

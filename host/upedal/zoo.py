@@ -3,6 +3,7 @@
 import numpy as np
 
 from . import layers as L
+from .wavenet import emit
 
 A1_DILATIONS = tuple(2**k for k in range(10))
 A1_SMALL = (tuple(2**k for k in range(7)), (128, 256, 512, *A1_DILATIONS))  # lite, feather, nano
@@ -62,33 +63,25 @@ def fir(taps):
 
 
 def wavenet(arrays, activation, head_taps=1, grade="fast"):
-    """A NAM WaveNet. arrays: [(channels, kernels, dilations, head outputs)].
-    Slots: 1 and 2 the residual in turn, 3 the layer's output, 4 the head sum, 5 the array's head."""
-    rng = np.random.default_rng(0)
-    chain, y, inputs, head = [], 0, 1, None
-    for at, (channels, kernels, dilations, outputs) in enumerate(arrays):
-        to = 1 if y != 1 else 2
-        chain.append(L.Dense(_draw(rng, channels, inputs), np.zeros(channels, np.float32), src=y, dst=to))
-        y = to
-        for k, (taps, dilation) in enumerate(zip(kernels, dilations)):
-            first = head is None and k == 0
-            chain.append(
-                L.Conv1d(
-                    _draw(rng, channels, channels, taps), _draw(rng, channels), dilation, activation, y,
-                    4 if first else 3, side=0, side_weight=_draw(rng, channels, 1),
-                )  # fmt: skip
-            )
-            if not first:
-                chain.append(L.Add(head if k == 0 else 4, 3, 4))
-            if at + 1 < len(arrays) or k + 1 < len(kernels):
-                to, p = 3 - y, 4 if first else 3
-                mix = L.Dense(_draw(rng, channels, channels), _draw(rng, channels), src=p, dst=to, plus=y)
-                chain.append(mix)
-                y = to
-        weight = _draw(rng, outputs, channels, head_taps)
-        chain.append(L.Conv1d(weight, np.zeros(outputs, np.float32), 1, "linear", 4, 5))
-        head, inputs = 5, channels
-    return L.Model(chain, 48000, grade)
+    """A NAM WaveNet. arrays: [(channels, kernels, dilations, head outputs)]."""
+    rng, inputs, made = np.random.default_rng(0), 1, []
+    for channels, kernels, dilations, outputs in arrays:
+        nothing = np.zeros(channels, np.float32)
+        made.append(
+            {
+                "rechannel": (_draw(rng, channels, inputs), nothing),
+                "layers": [
+                    (
+                        _draw(rng, channels, channels, taps), _draw(rng, channels), dilation,
+                        _draw(rng, channels, 1), _draw(rng, channels, channels), _draw(rng, channels),
+                    )
+                    for taps, dilation in zip(kernels, dilations)
+                ],
+                "head": (_draw(rng, outputs, channels, head_taps), np.zeros(outputs, np.float32)),
+            }
+        )  # fmt: skip
+        inputs = channels
+    return L.Model(emit(made, activation), 48000, grade)
 
 
 def _a1(first, second, dilations):

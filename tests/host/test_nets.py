@@ -5,7 +5,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from upedal import fastgru, layers, losses, nets, reference
+from upedal import fastgru, layers, losses, nets, nets_more, reference
 
 SHAPES = [
     ("tanh", True, False),
@@ -27,8 +27,21 @@ def gru(hidden=10, skip=True):
     return nets.GruNet(hidden, skip)
 
 
+ARRAYS = [
+    {"channels": 4, "kernels": 3, "dilations": [1, 2, 4], "head": 2},
+    {"channels": 2, "kernels": [6, 2], "dilations": [3, 8], "head": 1},
+]
+
+
+def more():
+    torch.manual_seed(3)
+    stacks = [nets_more.RecurrentNet(unit, 5, depth, skip) for unit in ("lstm", "gru") for depth in (1, 3) for skip in (True, False)]
+    shapes = [("tanh", False, 1), ("leaky_relu", False, 4), ("tanh", True, 1)]
+    return stacks + [nets_more.WaveNet(ARRAYS, *shape) for shape in shapes]
+
+
 def everything():
-    return [gru(), gru(5, False)] + [tcn(*shape) for shape in SHAPES]
+    return [gru(), gru(5, False)] + [tcn(*shape) for shape in SHAPES] + more()
 
 
 @pytest.mark.parametrize("net", everything(), ids=lambda n: type(n).__name__)

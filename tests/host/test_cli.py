@@ -1,0 +1,116 @@
+"""The command line as a person uses it."""
+
+import json
+import re
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from tests.vectors import make
+from upedal import audio, cli, native, paths, upm
+
+MODEL = paths.MODELS / "boss_ds1" / "boss_ds1.upm"
+
+
+def upedal(*args):
+    """(exit status, stdout, stderr) of a run in a process of its own."""
+    command = [sys.executable, "-m", "upedal", *map(str, args)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
+    return done.returncode, done.stdout, done.stderr
+
+
+@pytest.fixture
+def take(tmp_path):
+    path = tmp_path / "in.wav"
+    audio.write(path, np.tile(make.signal(), 20), 48000)
+    return path
+
+
+def test_every_verb_explains_itself():
+    verbs = re.findall(r"^    (\w+) +\S", cli.parser().format_help(), re.MULTILINE)
+    assert len(verbs) >= 11, verbs
+    for verb in verbs:
+        with pytest.raises(SystemExit) as stop:
+            cli.main([verb, "--help"])
+        assert stop.value.code == 0, verb
+
+
+def test_help_needs_no_heavy_import():
+    code = "import sys, upedal.cli as c; c.parser().format_help(); print([m for m in ('torch', 'numpy') if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]", done.stdout
+
+
+def test_info_tells_layers_memory_and_loads(capsys):
+    assert cli.main(["info", str(MODEL)]) == 0
+    out = capsys.readouterr().out
+    for word in ("gru 1->32", "48000 Hz", "Boss DS-1", "teensy41", "3,393", "used in place"):
+        assert word in out, word
+    assert cli.main(["info", str(MODEL), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["macs"] == 3200
+
+
+@pytest.mark.parametrize("command", [["info"], ["render"], ["convert"], ["sim"]])
+def test_a_missing_file_is_one_line_and_no_traceback(command, tmp_path):
+    rest = [] if command == ["info"] else ["in.wav", "out.wav"] if command != ["convert"] else ["x.upm"]
+    status, _, err = upedal(*command, tmp_path / "nowhere", *rest)
+    assert status == 1 and "nowhere" in err + "" or "in.wav" in err, err
+    assert "Traceback" not in err and len(err.splitlines()) <= 2, err
+
+
+def test_a_damaged_model_is_named_with_the_check_that_failed(tmp_path):
+    bad = tmp_path / "bad.upm"
+    blob = bytearray(MODEL.read_bytes())
+    blob[300] ^= 4
+    bad.write_bytes(blob)
+    status, _, err = upedal("info", bad)
+    assert status == 1 and "bad.upm" in err and "CRC" in err, err
+
+
+def test_render_writes_what_the_core_computes(take, tmp_path):
+    assert cli.main(["render", str(MODEL), str(take), str(tmp_path / "out.wav")]) == 0
+    y, rate = audio.read(tmp_path / "out.wav")
+    want = native.render(MODEL.read_bytes(), audio.read(take)[0])
+    assert rate == 48000 and np.array_equal(y, want)
+
+
+@pytest.mark.toolchain("unix port", "native modules x64", "qemu-system-arm", "firmware emu_m7", "native modules armv7emdp")
+@pytest.mark.parametrize("target", ["unix", "emu_m7"])
+def test_render_on_another_target_gives_the_same_bits(target, take, tmp_path):
+    model = tmp_path / "k.upm"
+    upm.save(make.MODELS["gru9_2knobs"], model)
+    args = ["render", str(model), str(take), str(tmp_path / "out.wav"), "--knobs", "0.9,0.1"]
+    assert cli.main(args) == 0
+    here = audio.read(tmp_path / "out.wav")[0]
+    assert cli.main([*args, "--on", target]) == 0
+    assert np.array_equal(audio.read(tmp_path / "out.wav")[0], here)
+
+
+def test_a_wrong_rate_is_refused_with_ways_out(tmp_path, take):
+    x, _ = audio.read(take)
+    audio.write(tmp_path / "44.wav", x, 44100)
+    status, _, err = upedal("render", MODEL, tmp_path / "44.wav", tmp_path / "out.wav")
+    assert status == 1 and "44100" in err and "--resample" in err, err
+    status, out, err = upedal("render", MODEL, tmp_path / "44.wav", tmp_path / "out.wav", "--resample")
+    assert status == 0, err
+    y, rate = audio.read(tmp_path / "out.wav")
+    assert rate == 44100 and abs(len(y) - len(x)) <= 2
+
+
+def test_the_readmes_rig_plays(tmp_path, take):
+    text = (paths.ROOT / "README.md").read_text()
+    code = re.search(r"```python\n(.*?)```", text, re.DOTALL).group(1)
+    (tmp_path / "rig.py").write_text(code)
+    (tmp_path / "ds1.upm").write_bytes(MODEL.read_bytes())
+    status, out, err = upedal("sim", tmp_path / "rig.py", take, tmp_path / "out.wav")
+    assert status == 0, err
+    assert np.std(audio.read(tmp_path / "out.wav")[0]) > 1e-3
+    assert re.search(r"faults: 0", out), out
+
+
+def test_the_guides_commands_exist():
+    for page in ("README.md", "docs/first_amp.md"):
+        for line in re.findall(r"^\.venv/bin/upedal (.*)$", (paths.ROOT / page).read_text(), re.MULTILINE):
+            cli.parser().parse_args(line.split("#")[0].split())
