@@ -179,7 +179,7 @@ def _layers(model):
 
 
 def _text(value, size):
-    data = str(value).encode()[:size]
+    data = str(value).encode("utf-8", "replace")[:size]
     return data.decode(errors="ignore").encode().ljust(size, b"\0")
 
 
@@ -199,7 +199,7 @@ def dumps(model):
     )
     sections = {b"LAYR": records, b"WGHT": weights, b"LEVL": _levels(model)}
     sections |= {b"KNOB": knobs} if knobs else {}
-    sections |= {b"META": meta.encode()} if meta else {}
+    sections |= {b"META": meta.encode("utf-8", "replace")} if meta else {}
     at, table, body = HEADER + 16 * len(sections), b"", b""
     for tag, data in sections.items():
         table += struct.pack("<4sIII", tag, tag in _REQUIRED, at + len(body), len(data))

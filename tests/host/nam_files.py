@@ -61,7 +61,7 @@ def everything(seed=3, films=FILMS, gating=("none", "gated", "blended"), post=Tr
         "input_size": 1, "condition_size": d, "head": {"out_channels": 3, "kernel_size": 2, "bias": False},
         "channels": 4, "bottleneck": 2, "kernel_sizes": [3, 2, 4], "dilations": [1, 3, 2],
         "activation": ["Tanh", {"type": "PReLU", "negative_slopes": [0.1, -0.2]}, "Softsign"],
-        "gating_mode": list(gating), "secondary_activation": [None, "Sigmoid", "Hardswish"],
+        "gating_mode": list(gating), "secondary_activation": [None if gating[0] == "none" else "Tanh", "Sigmoid", "Hardswish"],
         "head1x1": {"active": True, "out_channels": 2, "groups": 2}, "layer1x1": {"active": True, "groups": 2},
         "groups_input": 2, **film,
     }  # fmt: skip

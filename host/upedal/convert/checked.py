@@ -127,5 +127,5 @@ def text_meta(obj, keys):
     for theirs, ours in keys.items():
         value = obj.get(theirs) if isinstance(obj, dict) else None
         if isinstance(value, (str, int, float)) and not isinstance(value, bool) and str(value).strip():
-            found[ours] = " ".join(str(value).split())[:200]
+            found[ours] = " ".join(str(value).split())[:200].encode("utf-8", "replace").decode()
     return found
