@@ -16,7 +16,9 @@ SOURCES = ("pyproject.toml", "README.md", "LICENSE", "host", "native_modules")
 MPY_CROSS = ROOT / "build" / "micropython" / "mpy-cross" / "build" / "mpy-cross"
 DATA_PLACE = Path("host") / "upedal" / "_data"
 # Where host/upedal/paths.py looks for them in an installed wheel.
-DATA = {"device": "device", "boards": "boards", "models": "models", "build/natmod": "build/natmod"}
+DATA = {"device": "device", "boards": "boards", "models": "models", "build/natmod": "build/natmod",
+    "native_modules/core": "native_modules/core", "LICENSE": "LICENSE",
+}  # fmt: skip
 LEFT_OUT = shutil.ignore_patterns(
     "__pycache__", "*.so", "*.egg-info", "firmware", "_data", "*.pyc"
 )

@@ -114,3 +114,32 @@ def test_the_guides_commands_exist():
     for page in ("README.md", "docs/first_amp.md"):
         for line in re.findall(r"^\.venv/bin/upedal (.*)$", (paths.ROOT / page).read_text(), re.MULTILINE):
             cli.parser().parse_args(line.split("#")[0].split())
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b'{"a":"' + b'\\"' * 2_000_000,
+        b"[" * 3_000_000,
+        b"[]" * 3_000_000,
+        b"[" + b"1," * 3_500_000 + b"1]",
+        b'{"version":"0.5.4","architecture":"WaveNet","config":{},"weights":[' + b"1e400," * 1_000_000 + b"1]}",
+        b'{"version":"0.5.4","architecture":"LSTM","config":{"input_size":1,"hidden_size":100000000,"num_layers":99},"weights":[]}',
+        b"\x00" * 5_000_000,
+    ],
+    ids=["open string", "deep", "many lists", "many numbers", "infinite", "huge sizes", "zeros"],
+)
+def test_a_hostile_file_is_refused_within_200_mb(content, tmp_path):
+    path = tmp_path / "x.nam"
+    path.write_bytes(content)
+    code = (
+        "import resource, sys, time, upedal.native, upedal.convert.nam, upedal.cli as c; t = time.process_time();"
+        "r = c.main(['convert', sys.argv[1], sys.argv[2]]); u = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss;"
+        "print(r, time.process_time() - t, u // 1024)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, path, tmp_path / "x.upm"], capture_output=True, text=True, timeout=60, check=False
+    )
+    status, seconds, megabytes = done.stdout.split()
+    assert status == "1" and "Traceback" not in done.stderr and "x.nam" in done.stderr, done.stderr
+    assert float(seconds) < 5 and int(megabytes) < 260, done.stdout  # 200 MB over the interpreter and numpy

@@ -338,6 +338,11 @@ def test_written_aidax_plays_as_the_model(shape, gains):
     assert not warnings
 
 
+def test_a_file_name_that_is_no_text_does_no_harm():
+    data = guitarml.write(net(), "x.json", warn=lambda text: None)
+    assert upm.loads(upm.dumps(parse(data, "a\udcff.json"))).meta["name"] == "a?"
+
+
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
 def test_written_file_is_the_same_after_a_detour_through_upm_in_the_fast_grade(shape):
     model = net(**shape)

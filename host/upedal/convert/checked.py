@@ -7,16 +7,25 @@ import numpy as np
 
 from ..errors import UpedalError
 
-MOST_BYTES = 16 << 20  # the largest model files known are under 1 MB
+MOST_BYTES = 8 << 20  # the largest model files known are under 1 MB
 DEEPEST = 32
+MOST_LISTS = 200_000  # and objects: each costs 60 bytes and more, a number 30
+MOST_STRINGS = 500_000
 MOST_WEIGHTS = 2_000_000
-_BRACKETS = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[{]|[\]}]', re.DOTALL)
+# A string that is not closed takes all the rest: then the search is linear in the file's length.
+_BRACKETS = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"?|[\[{]|[\]}]', re.DOTALL)
 
 
 def parse_json(data, name):
     """The value of a JSON document (bytes). Raises UpedalError for what is too large, deep or no JSON."""
     if len(data) > MOST_BYTES:
         raise UpedalError(f"{name}: {len(data)} bytes; expected a model of at most {MOST_BYTES}")
+    for what, count, most in (
+        ("lists and objects", data.count(b"[") + data.count(b"{"), MOST_LISTS),
+        ("texts", data.count(b'"') // 2, MOST_STRINGS),
+    ):
+        if count > most:
+            raise UpedalError(f"{name}: {count} {what}; expected a model of at most {most}")
     depth = 0
     for match in _BRACKETS.finditer(data):
         first = match.group()[:1]
@@ -95,7 +104,10 @@ def _flatten(value, flat, where):
     while stack:
         item = stack.pop()
         if isinstance(item, list):
-            stack.extend(reversed(item))
+            if set(map(type, item)) <= {int, float}:  # the usual case, fast
+                flat.extend(item)
+            else:
+                stack.extend(reversed(item))
         elif isinstance(item, str):
             try:
                 flat.append(float(item))

@@ -116,7 +116,7 @@ def identifier(name):
 
 def _comment(text, limit=200):
     """One line that stays inside a comment of //, whatever a file said."""
-    return re.sub(r"[^ -~\xa0-\uffff]+", " ", str(text)).replace("\\", "/")[:limit].strip()
+    return re.sub(r"[^ -~\xa0-\ud7ff\ue000-\uffff]+", " ", str(text)).replace("\\", "/")[:limit].strip()
 
 
 def _notes(model):

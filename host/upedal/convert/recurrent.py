@@ -75,7 +75,7 @@ def rate_of(name, default, warn):
 
 def title(name):
     """Meta of a file without any: its name."""
-    return {"name": Path(name).stem[:200]}
+    return {"name": Path(name).stem[:200].encode("utf-8", "replace").decode()}
 
 
 # ---- writing -------------------------------------------------------------------------------------
