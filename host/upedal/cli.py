@@ -160,7 +160,7 @@ def do_render(args):
         from . import rates
 
         if not args.resample:
-            advice = "; ".join(["--resample", *rates.advice(model, rate)])
+            advice = "; ".join(rates.advice(model, rate))
             raise UpedalError(f"{args.input}: {rate} Hz; {args.model} expects {model.rate_hz} Hz. Ways: {advice}")
         x, rate = rates.resample(x, rate, model.rate_hz), model.rate_hz
     if args.on == "cpython":

@@ -2,8 +2,10 @@
 // pedal_fx for MicroPython: see pedal_fx.pyi for what it offers.
 #include "modpedal.h"
 #include "up_fx.h"
+#include "up_resample.h"
 #if defined(MICROPY_ENABLE_DYNRUNTIME)
 #include "up_fx.c"
+#include "up_resample.c"
 #endif
 
 static float *fx_par(mp_obj_t par_obj, size_t n) {
@@ -68,6 +70,68 @@ static mp_obj_t fx_pack(size_t n_args, const mp_obj_t *args) {
 }
 static MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(fx_pack_obj, 4, 4, fx_pack);
 
+static void fx_pair(mp_int_t from_hz, mp_int_t to_hz) {
+    if (!up_resample_ok((uint32_t)from_hz, (uint32_t)to_hz)) {
+        mp_raise_ValueError(MP_ERROR_TEXT("resampling is between 44100 and 48000 Hz"));
+    }
+}
+
+static mp_obj_t fx_resample_size(mp_obj_t from_obj, mp_obj_t to_obj) {
+    mp_int_t from_hz = mp_obj_get_int(from_obj), to_hz = mp_obj_get_int(to_obj);
+    up_arena_t arena = { NULL, 0, 0 };
+    fx_pair(from_hz, to_hz);
+    up_resample_layout((uint32_t)from_hz, (uint32_t)to_hz, 0, &arena);
+    return mp_obj_new_int_from_uint(arena.used);
+}
+static MP_DEFINE_CONST_FUN_OBJ_2(fx_resample_size_obj, fx_resample_size);
+
+// resample_init(state, from_hz, to_hz, extra)
+static mp_obj_t fx_resample_init(size_t n_args, const mp_obj_t *args) {
+    (void)n_args;
+    modpedal_buf_t state = modpedal_buffer(args[0], MP_BUFFER_RW);
+    mp_int_t from_hz = mp_obj_get_int(args[1]), to_hz = mp_obj_get_int(args[2]), extra = mp_obj_get_int(args[3]);
+    fx_pair(from_hz, to_hz);
+    if (extra < 0 || extra >= (mp_int_t)UP_RESAMPLE_TICKS_HZ / from_hz) {
+        mp_raise_ValueError(MP_ERROR_TEXT("extra must be less ticks than an input frame has"));
+    }
+    up_arena_t arena = { state.at, state.len, 0 };
+    up_resample_t *self = (uintptr_t)state.at & 15 ? NULL
+        : up_resample_layout((uint32_t)from_hz, (uint32_t)to_hz, (uint32_t)extra, &arena);
+    if (!self) {
+        mp_raise_ValueError(MP_ERROR_TEXT("state is smaller than resample_size() or not 16-byte aligned"));
+    }
+    up_resample_fill(self);
+    up_resample_reset(self);
+    return mp_const_none;
+}
+static MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(fx_resample_init_obj, 4, 4, fx_resample_init);
+
+static up_resample_t *fx_resampler(mp_obj_t state_obj) {
+    modpedal_buf_t state = modpedal_buffer(state_obj, MP_BUFFER_RW);
+    up_resample_t *self = state.at;
+    if ((uintptr_t)state.at & 15 || state.len < sizeof(up_resample_t) || self->home != self) {
+        mp_raise_ValueError(MP_ERROR_TEXT("resampler was not initialised or has moved"));
+    }
+    return self;
+}
+
+static mp_obj_t fx_resample_reset(mp_obj_t state_obj) {
+    up_resample_reset(fx_resampler(state_obj));
+    return mp_const_none;
+}
+static MP_DEFINE_CONST_FUN_OBJ_1(fx_resample_reset_obj, fx_resample_reset);
+
+static mp_obj_t fx_resample(mp_obj_t state_obj, mp_obj_t src_obj, mp_obj_t dst_obj) {
+    up_resample_t *self = fx_resampler(state_obj);
+    modpedal_buf_t src = modpedal_floats(src_obj, MP_BUFFER_READ), dst = modpedal_floats(dst_obj, MP_BUFFER_WRITE);
+    size_t n = src.len / sizeof(float), room = dst.len / sizeof(float);
+    if (up_resample_ready(self, n) > room + UP_RESAMPLE_SLACK) {
+        mp_raise_ValueError(MP_ERROR_TEXT("dst is too short"));
+    }
+    return mp_obj_new_int_from_uint(up_resample_process(self, src.at, n, dst.at, room));
+}
+static MP_DEFINE_CONST_FUN_OBJ_3(fx_resample_obj, fx_resample);
+
 #if defined(MICROPY_ENABLE_DYNRUNTIME)
 
 mp_obj_t mpy_init(mp_obj_fun_bc_t *self, size_t n_args, size_t n_kw, mp_obj_t *args) {
@@ -76,6 +140,10 @@ mp_obj_t mpy_init(mp_obj_fun_bc_t *self, size_t n_args, size_t n_kw, mp_obj_t *a
     mp_store_global(MP_QSTR_peak, MP_OBJ_FROM_PTR(&fx_peak_obj));
     mp_store_global(MP_QSTR_unpack, MP_OBJ_FROM_PTR(&fx_unpack_obj));
     mp_store_global(MP_QSTR_pack, MP_OBJ_FROM_PTR(&fx_pack_obj));
+    mp_store_global(MP_QSTR_resample_size, MP_OBJ_FROM_PTR(&fx_resample_size_obj));
+    mp_store_global(MP_QSTR_resample_init, MP_OBJ_FROM_PTR(&fx_resample_init_obj));
+    mp_store_global(MP_QSTR_resample_reset, MP_OBJ_FROM_PTR(&fx_resample_reset_obj));
+    mp_store_global(MP_QSTR_resample, MP_OBJ_FROM_PTR(&fx_resample_obj));
     MP_DYNRUNTIME_INIT_EXIT
 }
 
@@ -87,6 +155,10 @@ static const mp_rom_map_elem_t fx_globals_table[] = {
     { MP_ROM_QSTR(MP_QSTR_peak), MP_ROM_PTR(&fx_peak_obj) },
     { MP_ROM_QSTR(MP_QSTR_unpack), MP_ROM_PTR(&fx_unpack_obj) },
     { MP_ROM_QSTR(MP_QSTR_pack), MP_ROM_PTR(&fx_pack_obj) },
+    { MP_ROM_QSTR(MP_QSTR_resample_size), MP_ROM_PTR(&fx_resample_size_obj) },
+    { MP_ROM_QSTR(MP_QSTR_resample_init), MP_ROM_PTR(&fx_resample_init_obj) },
+    { MP_ROM_QSTR(MP_QSTR_resample_reset), MP_ROM_PTR(&fx_resample_reset_obj) },
+    { MP_ROM_QSTR(MP_QSTR_resample), MP_ROM_PTR(&fx_resample_obj) },
 };
 static MP_DEFINE_CONST_DICT(fx_globals, fx_globals_table);
 const mp_obj_module_t pedal_fx_module = {

@@ -13,3 +13,20 @@ def pack(src, raw, bits, channels) -> int:
 
 def peak(buf, par) -> None:
     """par[0] = max(par[0], max|buf|); a sample that is not finite counts as infinite."""
+
+def resample_size(from_hz, to_hz) -> int:
+    """Bytes of a resampler's state. The rates are 44100 and 48000, in either order."""
+
+def resample_init(state, from_hz, to_hz, extra) -> None:
+    """Makes a resampler in state, 16-byte aligned, which must not move or be copied afterwards. It
+    delays by 3200 ticks of 1/7056000 s (160 a frame at 44100 Hz, 147 at 48000 Hz) and by extra, less
+    than an input frame's ticks. Takes about 0.4 million multiply-adds."""
+
+def resample_reset(state) -> None:
+    """Forgets the past: silence before the next frame."""
+
+def resample(state, src, dst) -> int:
+    """Takes all of src, writes what is then ready to dst, at most its length; returns the frames
+    written: after A frames of src, the A * to / from of them, rounded up, whatever the blocks.
+    Up to 4 frames of src wait where dst has no room. src and dst do not overlap. A frame that is not
+    finite counts as silence."""

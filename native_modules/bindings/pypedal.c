@@ -5,6 +5,7 @@
 #include <Python.h>
 #include "up_all.inc"
 #include "up_fx.c"
+#include "up_resample.c"
 
 #ifndef PYPEDAL_NAME
 #define PYPEDAL_NAME _native
@@ -294,11 +295,111 @@ static PyObject *py_pack(PyObject *module, PyObject *args) {
     return PyLong_FromSize_t(n * frame);
 }
 
+static int py_pair(int from_hz, int to_hz) {
+    if (!up_resample_ok((uint32_t)from_hz, (uint32_t)to_hz)) {
+        PyErr_SetString(PyExc_ValueError, "resampling is between 44100 and 48000 Hz");
+        return -1;
+    }
+    return 0;
+}
+
+static PyObject *py_resample_size(PyObject *module, PyObject *args) {
+    int from_hz, to_hz;
+    if (!PyArg_ParseTuple(args, "ii", &from_hz, &to_hz) || py_pair(from_hz, to_hz) < 0) {
+        return NULL;
+    }
+    up_arena_t arena = { NULL, 0, 0 };
+    up_resample_layout((uint32_t)from_hz, (uint32_t)to_hz, 0, &arena);
+    return PyLong_FromSize_t(arena.used);
+}
+
+static PyObject *py_resample_init(PyObject *module, PyObject *args) {
+    PyObject *state_obj;
+    int from_hz, to_hz, extra;
+    Py_buffer state;
+    if (!PyArg_ParseTuple(args, "Oiii", &state_obj, &from_hz, &to_hz, &extra) || py_pair(from_hz, to_hz) < 0) {
+        return NULL;
+    }
+    if (extra < 0 || extra >= (int)UP_RESAMPLE_TICKS_HZ / from_hz) {
+        PyErr_SetString(PyExc_ValueError, "extra must be less ticks than an input frame has");
+        return NULL;
+    }
+    if (py_buffer(state_obj, &state, true, false) < 0) {
+        return NULL;
+    }
+    up_arena_t arena = { state.buf, (size_t)state.len, 0 };
+    up_resample_t *self = (uintptr_t)state.buf & 15 ? NULL
+        : up_resample_layout((uint32_t)from_hz, (uint32_t)to_hz, (uint32_t)extra, &arena);
+    if (self) {
+        up_resample_fill(self);
+        up_resample_reset(self);
+    } else {
+        PyErr_SetString(PyExc_ValueError, "state is smaller than resample_size() or not 16-byte aligned");
+    }
+    PyBuffer_Release(&state);
+    return self ? Py_NewRef(Py_None) : NULL;
+}
+
+// The state in a buffer, which the caller releases; NULL with an exception set.
+static up_resample_t *py_resampler(PyObject *state_obj, Py_buffer *state) {
+    if (py_buffer(state_obj, state, true, false) < 0) {
+        return NULL;
+    }
+    up_resample_t *self = state->buf;
+    if ((uintptr_t)self & 15 || (size_t)state->len < sizeof(up_resample_t) || self->home != self) {
+        PyErr_SetString(PyExc_ValueError, "resampler was not initialised or has moved");
+        PyBuffer_Release(state);
+        return NULL;
+    }
+    return self;
+}
+
+static PyObject *py_resample_reset(PyObject *module, PyObject *state_obj) {
+    Py_buffer state;
+    up_resample_t *self = py_resampler(state_obj, &state);
+    if (!self) {
+        return NULL;
+    }
+    up_resample_reset(self);
+    PyBuffer_Release(&state);
+    Py_RETURN_NONE;
+}
+
+static PyObject *py_resample(PyObject *module, PyObject *args) {
+    PyObject *state_obj, *src_obj, *dst_obj;
+    Py_buffer state, src, dst;
+    if (!PyArg_ParseTuple(args, "OOO", &state_obj, &src_obj, &dst_obj) || py_buffer(src_obj, &src, false, true) < 0) {
+        return NULL;
+    }
+    if (py_buffer(dst_obj, &dst, true, true) < 0) {
+        PyBuffer_Release(&src);
+        return NULL;
+    }
+    PyObject *written = NULL;
+    up_resample_t *self = py_resampler(state_obj, &state);
+    if (self) {
+        size_t n = (size_t)src.len / sizeof(float), room = (size_t)dst.len / sizeof(float);
+        if (up_resample_ready(self, n) > room + UP_RESAMPLE_SLACK) {
+            PyErr_SetString(PyExc_ValueError, "dst is too short");
+        } else {
+            written = PyLong_FromSize_t(up_resample_process(self, src.buf, n, dst.buf, room));
+        }
+        PyBuffer_Release(&state);
+    }
+    PyBuffer_Release(&src);
+    PyBuffer_Release(&dst);
+    return written;
+}
+
 static PyMethodDef py_fx_methods[] = {
     { "gain", py_gain, METH_VARARGS, NULL },
     { "peak", py_peak, METH_VARARGS, NULL },
     { "unpack", py_unpack, METH_VARARGS, NULL },
     { "pack", py_pack, METH_VARARGS, NULL },
+    { "resample_size", py_resample_size, METH_VARARGS, NULL },
+    { "resample_init", py_resample_init, METH_VARARGS, NULL },
+    { "resample_reset", py_resample_reset, METH_O, NULL },
+    { "resample", py_resample, METH_VARARGS, NULL },
     { NULL },
 };
 
