@@ -3,6 +3,8 @@
 // no copying of history, whatever the dilation.
 #include "up_conv1d.h"
 
+enum { CONV1D_FEW = 8, CONV1D_GATHER = 128 };
+
 void up_conv1d_layout(up_conv1d_t *self, up_arena_t *arena) {
     self->frames = (uint32_t)up_conv1d_history(self) + 1;
     self->ring = self->taps > 1 ? up_arena_take(arena, (size_t)self->frames * self->in * sizeof(float)) : NULL;
@@ -44,32 +46,49 @@ static const float *conv1d_taps(const up_conv1d_t *self, const float *w, float *
     return w;
 }
 
-// One output frame. Rows added by padding are computed, not written.
+// All columns of a frame side by side: taps of few channels cost more in calls than in copying.
+static void conv1d_gather(const up_conv1d_t *self, const float *side, float *v) {
+    size_t frame = self->at, width = self->in, frames = self->frames;
+    for (size_t k = self->taps; k; k--) {
+        const float *x = self->ring + frame * width;
+        for (size_t i = width; i; i--) {
+            *v++ = *x++;
+        }
+        frame += self->dilation;
+        frame = frame >= frames ? frame - frames : frame;
+    }
+    for (size_t i = self->side; i; i--) {
+        *v++ = *side++;
+    }
+}
+
+// One output frame, rows padded: what is beyond `out` is written over by the next frame.
 static void conv1d_frame(const up_conv1d_t *self, const float *in, const float *side, float *out) {
     const float *w = self->weight;
-    float spare[UP_GROUP];
-    size_t want = self->out;
-    for (size_t left = up_rows_padded(want); left;) {
+    for (size_t left = up_rows_padded(self->out); left;) {
         size_t g = left < UP_GROUP ? left : UP_GROUP;
-        float *acc = g <= want ? out : spare;
-        w = self->ring ? conv1d_taps(self, w, acc, g) : up_matvec_cols(w + g, in, w, acc, g, self->in);
+        w = self->ring ? conv1d_taps(self, w, out, g) : up_matvec_cols(w + g, in, w, out, g, self->in);
         if (self->side) {
-            w = up_matvec_cols(w, side, acc, acc, g, self->side);
-        }
-        for (size_t r = 0; acc == spare && r < want; r++) {
-            out[r] = spare[r];
+            w = up_matvec_cols(w, side, out, out, g, self->side);
         }
         out += g;
-        want -= g <= want ? g : want;
         left -= g;
     }
 }
 
-void up_conv1d_process(up_conv1d_t *self, const float *in, const float *side, float *restrict out, size_t n_frames) {
+void up_conv1d_process(up_conv1d_t *self, const float *in, const float *side, float *UP_RESTRICT out, size_t n_frames) {
+    float v[CONV1D_GATHER];
+    size_t cols = (size_t)self->taps * self->in + self->side;
+    bool gather = self->ring && self->in < CONV1D_FEW && cols <= CONV1D_GATHER;
     for (size_t t = 0; t < n_frames; t++, in += self->in, side += self->side, out += self->out) {
         if (self->ring) {
             conv1d_push(self, in);
         }
-        conv1d_frame(self, in, side, out);
+        if (gather) {
+            conv1d_gather(self, side, v);
+            up_matvec(self->weight, v, out, self->out, cols);
+        } else {
+            conv1d_frame(self, in, side, out);
+        }
     }
 }

@@ -24,7 +24,8 @@ static inline size_t up_conv1d_history(const up_conv1d_t *self) {
 
 void up_conv1d_layout(up_conv1d_t *self, up_arena_t *arena); // [setup]
 void up_conv1d_reset(up_conv1d_t *self);                     // [setup]
-// [audio] in [n][in], side [n][side] or NULL -> out [n][out]; out overlaps neither.
+// [audio] in [n][in], side [n][side] or NULL -> out [n][out]; out overlaps neither, and has room
+// for the padding of the last frame's rows behind it.
 void up_conv1d_process(up_conv1d_t *self, const float *in, const float *side, float *UP_RESTRICT out, size_t n_frames);
 
 UP_END_C

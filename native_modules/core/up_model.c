@@ -182,7 +182,7 @@ static void model_layout_all(up_model_t *m, up_layer_t *layer, up_arena_t *arena
     }
     m->copy_in_place = !model_safe_in_place(&one);
     for (int s = 0; s < UP_SLOTS; s++) {
-        m->slot[s] = width[s] ? up_arena_take(arena, UP_CHUNK * width[s] * sizeof(float)) : NULL;
+        m->slot[s] = width[s] ? up_arena_take(arena, (UP_CHUNK * width[s] + 3) * sizeof(float)) : NULL; // 3: a convolution's row padding
     }
 }
 
