@@ -45,9 +45,9 @@ def test_the_named_recipes_are_there():
     [
         ("hiden: 4", "unknown key 'hiden'"),
         ("hidden: four", "hidden is 'four'; expected an integer"),
-        ("hidden: 0", "hidden is 0; expected 1 to 256"),
+        ("hidden: 0", "hidden is 0; expected 1 to 128"),
         ("skip: 1", "skip is 1; expected true or false"),
-        ("net: lstm", "net is 'lstm'; expected one of ('gru', 'tcn')"),
+        ("net: rnn", "net is 'rnn'; expected one of ('gru', 'lstm', 'tcn', 'wavenet')"),
         ("dilations: [1, 0]", "dilations is [1, 0]"),
         ("learning_rate: .nan", "learning_rate is nan"),
         ("- 1", "holds list"),
