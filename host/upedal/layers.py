@@ -137,7 +137,7 @@ class Emphasis:
 
     coef: float
     src: int = 0
-    dst: int = 0
+    dst: int = 1
 
 
 @dataclass
@@ -146,7 +146,7 @@ class Deemphasis:
 
     coef: float
     src: int = 0
-    dst: int = 0
+    dst: int = 1
 
 
 @dataclass

@@ -83,6 +83,8 @@ def _slopes(layer):
 
 def _conv_floats(layer, grade):
     weight = np.asarray(layer.weight, np.float32)
+    if layer.gate != "none" and layer.rows % 2:
+        raise UpedalError(f"model: a gated layer of {layer.rows} rows; expected an even number")
     scale = row_scale(layer, grade)
     columns = weight.transpose(0, 2, 1).reshape(layer.rows, -1)  # taps, oldest first, then inputs
     if layer.side is not None:
@@ -191,8 +193,15 @@ def _levels(model):
 
 def dumps(model):
     """The bytes of a .upm file for a layers.Model. Raises UpedalError if the reader would refuse it."""
+    try:
+        return _dumps(model)
+    except (KeyError, struct.error) as e:
+        raise UpedalError(f"model: a layer's slot or number is out of range ({e})") from None
+
+
+def _dumps(model):
     records, weights = _layers(model)
-    meta = "".join(f"{k}={v}\n".replace("\0", "") for k, v in sorted(model.meta.items()))
+    meta = "".join(f"{k}={' '.join(str(v).split())}\n".replace("\0", "") for k, v in sorted(model.meta.items()))
     knobs = b"".join(
         (_text(name, 24) + _text(unit, 8) + struct.pack("<3f", low, high, default)).ljust(KNOB, b"\0")
         for name, unit, low, high, default in model.knobs
@@ -377,7 +386,7 @@ def _read_knob(data, k, name):
 
 
 def _read_meta(data, name):
-    lines = _decode(data, name, "META").splitlines()
+    lines = _decode(data, name, "META").split("\n")
     return dict(line.split("=", 1) for line in lines if "=" in line)
 
 

@@ -125,7 +125,7 @@ static mp_obj_t fx_resample(mp_obj_t state_obj, mp_obj_t src_obj, mp_obj_t dst_o
     up_resample_t *self = fx_resampler(state_obj);
     modpedal_buf_t src = modpedal_floats(src_obj, MP_BUFFER_READ), dst = modpedal_floats(dst_obj, MP_BUFFER_WRITE);
     size_t n = src.len / sizeof(float), room = dst.len / sizeof(float);
-    if (up_resample_ready(self, n) > room + UP_RESAMPLE_SLACK) {
+    if (up_resample_ready(self, n) > room + UP_RESAMPLE_SLACK - 1) { // an output may stand for more than one input
         mp_raise_ValueError(MP_ERROR_TEXT("dst is too short"));
     }
     return mp_obj_new_int_from_uint(up_resample_process(self, src.at, n, dst.at, room));

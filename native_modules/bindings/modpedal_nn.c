@@ -56,12 +56,14 @@ static mp_obj_t nn_make_new(const mp_obj_type_t *type, size_t n_args, size_t n_k
     return MP_OBJ_FROM_PTR(self);
 }
 
-// MicroPython lets a bytearray grow, and so move, while C holds its address: look each time.
+// MicroPython lets a bytearray grow, and so move, while C holds its address: look each time. (A memoryview
+// keeps the old address: of one, this cannot tell.) An arena that another model took is found too.
 static up_model_t *nn_model(mp_obj_t self_in) {
     nn_model_t *self = MP_OBJ_TO_PTR(self_in);
     modpedal_buf_t blob = modpedal_buffer(self->blob_obj, MP_BUFFER_READ);
     modpedal_buf_t arena = modpedal_buffer(self->arena_obj, MP_BUFFER_WRITE);
-    if (blob.at != self->blob.at || blob.len != self->blob.len || arena.at != self->arena.at || arena.len < self->arena.len) {
+    if (blob.at != self->blob.at || blob.len != self->blob.len || arena.at != self->arena.at || arena.len < self->arena.len
+        || !up_model_is_of(self->model, blob.at, blob.len)) {
         mp_raise_ValueError(MP_ERROR_TEXT("model file or arena has moved"));
     }
     return self->model;
@@ -91,7 +93,7 @@ static mp_obj_t nn_knobs(mp_obj_t self_in, mp_obj_t values_obj) {
         mp_raise_ValueError(MP_ERROR_TEXT("expected one value a knob"));
     }
     if (!up_model_set_knobs(model, values.at)) {
-        mp_raise_ValueError(MP_ERROR_TEXT("knob value is not finite"));
+        mp_raise_ValueError(MP_ERROR_TEXT("knob value is not finite or beyond 2^20"));
     }
     return mp_const_none;
 }

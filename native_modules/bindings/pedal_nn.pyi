@@ -12,7 +12,7 @@ def info(blob) -> tuple:
 
 class Model:
     def __init__(self, blob, arena) -> None:
-        """blob: the .upm, 16-byte aligned, used in place; arena: a writable buffer of at least
+        """One thread, and one arena, a model. blob: the .upm, 16-byte aligned, used in place; arena: a writable buffer of at least
         arena_size(blob) bytes. Both must stay as they are while the model lives."""
 
     def process(self, src, dst) -> None:

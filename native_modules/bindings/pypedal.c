@@ -96,8 +96,20 @@ static PyObject *py_model_new(PyTypeObject *type, PyObject *args, PyObject *kwar
     return (PyObject *)self;
 }
 
+// -1 with an exception set where the arena was given to another model or overwritten.
+static int py_owned(const py_model_t *self) {
+    if (!up_model_is_of(self->model, self->blob.buf, (size_t)self->blob.len)) {
+        PyErr_SetString(PyExc_ValueError, "model file or arena has moved");
+        return -1;
+    }
+    return 0;
+}
+
 static PyObject *py_process(py_model_t *self, PyObject *const *args, Py_ssize_t n_args) {
     Py_buffer src, dst;
+    if (py_owned(self) < 0) {
+        return NULL;
+    }
     if (n_args != 2) {
         PyErr_SetString(PyExc_TypeError, "process(src, dst) takes two buffers");
         return NULL;
@@ -123,20 +135,23 @@ static PyObject *py_process(py_model_t *self, PyObject *const *args, Py_ssize_t 
 }
 
 static PyObject *py_reset(py_model_t *self, PyObject *unused) {
+    if (py_owned(self) < 0) {
+        return NULL;
+    }
     up_model_reset(self->model);
     Py_RETURN_NONE;
 }
 
 static PyObject *py_knobs(py_model_t *self, PyObject *values_obj) {
     Py_buffer values;
-    if (py_buffer(values_obj, &values, false, true) < 0) {
+    if (py_owned(self) < 0 || py_buffer(values_obj, &values, false, true) < 0) {
         return NULL;
     }
     bool fits = (size_t)values.len == (self->model->info.inputs - 1u) * sizeof(float);
     bool finite = fits && up_model_set_knobs(self->model, values.buf);
     PyBuffer_Release(&values);
     if (!finite) {
-        PyErr_SetString(PyExc_ValueError, fits ? "knob value is not finite" : "expected one value a knob");
+        PyErr_SetString(PyExc_ValueError, fits ? "knob value is not finite or beyond 2^20" : "expected one value a knob");
         return NULL;
     }
     Py_RETURN_NONE;
@@ -379,7 +394,7 @@ static PyObject *py_resample(PyObject *module, PyObject *args) {
     up_resample_t *self = py_resampler(state_obj, &state);
     if (self) {
         size_t n = (size_t)src.len / sizeof(float), room = (size_t)dst.len / sizeof(float);
-        if (up_resample_ready(self, n) > room + UP_RESAMPLE_SLACK) {
+        if (up_resample_ready(self, n) > room + UP_RESAMPLE_SLACK - 1) { // an output may stand for more than one input
             PyErr_SetString(PyExc_ValueError, "dst is too short");
         } else {
             written = PyLong_FromSize_t(up_resample_process(self, src.buf, n, dst.buf, room));

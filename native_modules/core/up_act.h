@@ -107,7 +107,7 @@ static inline float up_relu(float x) {
 }
 
 // Look-up at u (already in nodes), |u| < 2^23. Rounds by adding 2^23 + half the table; saturates at its
-// ends. A larger u gives one of the two end values, never anything else.
+// ends. A larger finite u gives one of the two end values, perhaps the wrong one; no sane net comes near.
 static inline float up_look(const up_node_t *table, float u) {
     const float magic = 8388608.0f + UP_TABLE_SIZE / 2;
     float m = u + magic;

@@ -68,6 +68,17 @@ static inline bool up_is_finite(float x) {
     return (up_bits(x) & 0x7f800000u) != 0x7f800000u;
 }
 
+// A state that overflowed must not stay for ever: all of it back to 0 if one value is not finite.
+static inline void up_heal(float *state, size_t n) {
+    bool finite = true;
+    for (size_t i = 0; i < n; i++) {
+        finite &= up_is_finite(state[i]);
+    }
+    for (size_t i = 0; !finite && i < n; i++) {
+        state[i] = 0.0f;
+    }
+}
+
 // A bump allocator over the caller's memory. With base == NULL it only measures: the same layout
 // code then answers "how much?".
 typedef struct {
@@ -77,6 +88,7 @@ typedef struct {
 } up_arena_t;
 
 #define UP_MAX_CHANNELS 256
+#define UP_MAX_KNOB 1048576.0f // of a knob's magnitude: sums with it stay finite
 #define UP_MAX_ARENA ((size_t)64 << 20) // no model needs more; keeps every sum far from overflow
 
 // [setup] Returns 16-byte aligned memory, or NULL when measuring or full.

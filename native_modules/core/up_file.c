@@ -231,7 +231,8 @@ int up_model_check(const void *blob, size_t size, up_info_t *info) {
     }
     for (uint32_t k = 0; k + 1 < info->inputs; k++) {
         for (uint32_t at = 32; at < 44; at += 4) {
-            if (!up_is_finite(file_f32(info->knobs + k * FILE_KNOB + at))) {
+            float value = file_f32(info->knobs + k * FILE_KNOB + at);
+            if (!(value >= -UP_MAX_KNOB && value <= UP_MAX_KNOB)) {
                 return UP_E_FINITE;
             }
         }

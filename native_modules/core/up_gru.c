@@ -2,7 +2,7 @@
 // GRU over a stream of frames; see up_gru.h.
 #include "up_gru.h"
 
-#if defined(__ARM_FEATURE_FMA) && defined(__thumb2__) && !defined(UP_NO_ASM)
+#if defined(__ARM_FEATURE_FMA) && defined(__thumb2__) && defined(__OPTIMIZE__) && !defined(UP_NO_ASM)
 #include "up_gru_vfp.h"
 #define GRU_VFP 1
 #endif

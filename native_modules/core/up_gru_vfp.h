@@ -52,8 +52,8 @@ static inline float gru_cells_vfp(const up_gru_t *self, float x, const float *he
         "vfma.f32 %[y], s0, s4\n"
         "subs %[n], #1\n"
         "bne 1b\n"
-        : [ar] "+r" (ar), [az] "+r" (az), [an] "+r" (an), [cell] "+r" (cell), [h] "+r" (h), [head] "+r" (head),
-        [n] "+r" (n), [i] "=&r" (i), [j] "=&r" (j), [y] "+t" (y)
+        : [ar] "+&r" (ar), [az] "+&r" (az), [an] "+&r" (an), [cell] "+&r" (cell), [h] "+&r" (h), [head] "+&r" (head),
+        [n] "+&r" (n), [i] "=&r" (i), [j] "=&r" (j), [y] "+&t" (y)
         : [sigmoid] "r" (self->tables.sigmoid), [tanh] "r" (self->tables.tanh), [x] "t" (x),
         [magic] "t" (8388608.0f + UP_TABLE_SIZE / 2)
         : "s0", "s1", "s2", "s3", "s4", "s5", "s6", "s7", "cc", "memory");

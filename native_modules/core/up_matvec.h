@@ -34,7 +34,7 @@ static inline size_t up_matrix_floats(size_t rows, size_t cols) {
         return w; \
     }
 
-#if defined(__ARM_FEATURE_FMA) && defined(__thumb2__) && !defined(UP_NO_ASM)
+#if defined(__ARM_FEATURE_FMA) && defined(__thumb2__) && defined(__OPTIMIZE__) && !defined(UP_NO_ASM)
 #include "up_matvec_vfp.h"
 #define UP_MATVEC_ONE up_matvec_1_vfp
 #define UP_MATVEC(g) up_matvec_##g##_vfp

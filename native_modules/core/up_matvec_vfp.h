@@ -36,7 +36,7 @@
             "subs %[rest], #1\n" \
             "bne 3b\n" \
             "4: vstmia %[to], {" accs "}\n" \
-            : [w] "+r" (w), [v] "+r" (v), [fours] "+r" (fours), [rest] "+r" (rest) \
+            : [w] "+&r" (w), [v] "+&r" (v), [fours] "+&r" (fours), [rest] "+&r" (rest) \
             : [from] "r" (from), [to] "r" (to) \
             : "s0", "s1", "s2", "s3", "s4", "s5", "s6", "s7", "s8", "s9", "s10", "s11", "s12", "s13", \
             "s14", "s15", "s16", "s17", "s18", "s19", "s20", "s21", "s22", "s23", "s24", "s25", "s26", \
@@ -65,7 +65,7 @@ static inline const float *up_matvec_1_vfp(const float *w, const float *v, const
         "subs %[rest], #1\n"
         "bne 3b\n"
         "4: vstr s16, [%[to]]\n"
-        : [w] "+r" (w), [v] "+r" (v), [eights] "+r" (eights), [rest] "+r" (rest)
+        : [w] "+&r" (w), [v] "+&r" (v), [eights] "+&r" (eights), [rest] "+&r" (rest)
         : [from] "r" (from), [to] "r" (to)
         : "s0", "s1", "s2", "s3", "s4", "s5", "s6", "s7", "s8", "s9", "s10", "s11", "s12", "s13", "s14", "s15",
         "s16", "cc", "memory");

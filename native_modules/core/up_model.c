@@ -246,7 +246,7 @@ void up_model_reset(up_model_t *self) {
 bool up_model_set_knobs(up_model_t *self, const float *values) {
     bool finite = true;
     for (uint32_t k = 0; k + 1 < self->info.inputs; k++) {
-        finite &= up_is_finite(values[k]);
+        finite &= values[k] >= -UP_MAX_KNOB && values[k] <= UP_MAX_KNOB;
     }
     for (uint32_t k = 0; finite && k + 1 < self->info.inputs; k++) {
         self->knobs[k] = values[k];
@@ -329,9 +329,12 @@ static void model_run(up_model_t *self, up_layer_t *layer, const float *a, const
             break;
         case UP_OP_GRU:
             up_gru_process(layer->gru, a, out, layer->out, n_frames);
+            up_heal(layer->gru->v + layer->gru->inputs, layer->gru->hidden);
             break;
         case UP_OP_LSTM:
             up_lstm_process(layer->lstm, &self->tables, a, out, n_frames);
+            up_heal(layer->lstm->v + layer->lstm->inputs, layer->lstm->hidden);
+            up_heal(layer->lstm->c, layer->lstm->hidden);
             break;
         case UP_OP_ADD:
             model_add(a, b, out, layer->in, layer->stride2, n_frames);

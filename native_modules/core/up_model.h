@@ -76,6 +76,11 @@ bool up_model_set_knobs(up_model_t *self, const float *values);
 // +-1024, is read as 0.
 void up_model_process(up_model_t *self, const float *in, float *out, size_t n_frames);
 
+// Does the model still belong to this file? False where its arena was given to another model or cleared.
+static inline bool up_model_is_of(const up_model_t *self, const void *blob, size_t size) {
+    return (uintptr_t)self->info.layers - (uintptr_t)blob < size && (uintptr_t)self->info.weights - (uintptr_t)blob <= size;
+}
+
 const char *up_error_text(int error);
 
 UP_END_C

@@ -16,7 +16,7 @@ static uint32_t rnd(uint32_t below) {
     state ^= state << 13;
     state ^= state >> 17;
     state ^= state << 5;
-    return below ? state % below : 0;
+    return below ? state % below : state;
 }
 
 static uint32_t crc(const uint8_t *p, size_t n, uint32_t c) {

@@ -215,3 +215,32 @@ def test_an_arena_that_moved_is_refused():
         net.process(x, x)
     except ValueError as e:
         assert "moved" in str(e)
+
+
+def test_an_arena_given_to_two_models_is_refused():
+    a, b = read("gru10.upm"), read("gru4.upm")
+    arena = bytearray(pedal_nn.arena_size(a))
+    first = pedal_nn.Model(a, arena)
+    second = pedal_nn.Model(b, arena)
+    x = array.array("f", [0.1] * 8)
+    second.process(x, x)
+    try:
+        first.process(x, x)
+        assert False
+    except ValueError as e:
+        assert "arena" in str(e)
+
+
+def test_a_huge_knob_is_refused_and_an_overflow_heals():
+    net = model("gru9_2knobs")
+    try:
+        net.knobs(array.array("f", [3.0e38, 0.0]))
+        assert False
+    except ValueError as e:
+        assert "2^20" in str(e)
+    x = floats("input.f32")
+    net.knobs(array.array("f", [1048576.0, -1048576.0]))
+    net.process(x, array.array("f", x))
+    net.knobs(array.array("f", [0.25, 0.25]))
+    y = play(net, x, 64)
+    assert all(v == v and abs(v) < 100 for v in y)
