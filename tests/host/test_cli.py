@@ -7,9 +7,9 @@ import sys
 
 import numpy as np
 import pytest
+from upedal import audio, cli, native, paths, upm
 
 from tests.vectors import make
-from upedal import audio, cli, native, paths, upm
 
 MODEL = paths.MODELS / "boss_ds1" / "boss_ds1.upm"
 

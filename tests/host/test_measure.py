@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-
 from upedal import layers as L
 from upedal import measure
 

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-
 from upedal import audio, convert, native, paths, upm
 
 GOLDEN = paths.ROOT.parent / "shared" / "formats" / "golden"
