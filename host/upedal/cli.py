@@ -67,6 +67,8 @@ def do_train(args):
     size = upm.save(model, args.output)
     ended = "stopped by Ctrl-C; the best so far" if done.interrupted else "done"
     _print(f"{ended}: validation ESR {done.val_esr:.3%}, test ESR {done.test_esr:.3%}, {done.seconds:.0f} s")
+    if done.val_esr > 0.2:
+        _print("[bold]above 20 % something is wrong with the recordings[/]: latency over 40 ms, another take, an effect")
     if args.test:
         (x, _), (y, _) = audio.read(args.test[0]), audio.read(args.test[1])
         lag = alignment.lag_frames
@@ -336,10 +338,29 @@ def parser():
     return top
 
 
+def _keep_inputs(args):
+    """An output that is one of the inputs would destroy it."""
+    import os
+
+    output = getattr(args, "output", None)
+    if not output or not os.path.exists(output):
+        return
+    for name in ("dry", "wet", "input", "rig", "model", "checkpoint"):
+        path = getattr(args, name, None)
+        if path and os.path.exists(path) and os.path.samefile(path, output):
+            raise UpedalError(f"{output}: is the {name} as well; expected another file to write")
+
+
 def main(argv=None):
     args = parser().parse_args(argv)
     try:
+        _keep_inputs(args)
         return args.do(args) or 0
+    except ModuleNotFoundError as e:
+        if e.name != "torch":
+            raise
+        print("upedal: training needs PyTorch; run: pip install torch", file=sys.stderr)
+        return 1
     except UpedalError as e:
         print(f"upedal: {e}", file=sys.stderr)
         if output := getattr(e, "output", ""):

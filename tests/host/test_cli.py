@@ -144,3 +144,9 @@ def test_a_hostile_file_is_refused_within_200_mb(content, tmp_path):
     status, seconds, megabytes = done.stdout.split()
     assert status == "1" and "Traceback" not in done.stderr and "x.nam" in done.stderr, done.stderr
     assert float(seconds) < 5 and int(megabytes) < 260, done.stdout  # 200 MB over the interpreter and numpy
+
+
+def test_an_output_that_is_an_input_is_refused_and_kept(take, capsys):
+    before = take.read_bytes()
+    assert cli.main(["render", str(MODEL), str(take), str(take)]) == 1
+    assert "another file" in capsys.readouterr().err and take.read_bytes() == before

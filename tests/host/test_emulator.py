@@ -161,6 +161,8 @@ def test_qemu_ends_with_the_program_that_started_it(how):
             print(board._process.pid, flush=True)
             time.sleep(60)
     """)
+    # A shell's background jobs, as this suite may be, start with SIGINT ignored: not so a user's program.
+    program = f"import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n{program}"
     parent = subprocess.Popen(
         [sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
     )

@@ -96,7 +96,8 @@ _README = """\
 This machine:  cc -O2 -ffp-contract=off example.c up_*.c -o example
 Cortex-M7:     arm-none-eabi-gcc -mcpu=cortex-m7 -mthumb -mfpu=fpv5-d16 -mfloat-abi=hard -O2 -ffp-contract=off -c up_*.c
 
-example.c shows the whole use. -ffp-contract=off keeps the output bit-identical to upedal's simulator.
+example.c shows the whole use. -ffp-contract=off keeps the output bit-identical to upedal's simulator where
+the processor has a fused multiply-add that the compiler may use (on a PC add -mfma).
 {licence}"""
 
 
