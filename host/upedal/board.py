@@ -158,7 +158,7 @@ def _schema():
         "arithmetic": choice("f32", "q15", "q7"),
         "grade": choice("fast", "accurate"),
         "emphasis": optional({"pre": number(0.0, 0.999), "de": number(0.0, 0.999)}),
-        "dither": choice("none", "tpdf-highpass"),
+        "dither": choice("none", "white", "shaped"),
         "memory": items(
             {
                 "name": text,

@@ -38,7 +38,9 @@ UP_BEGIN_C
     X(-14, ARITHMETIC, "arithmetic not supported by this build") \
     X(-15, ALIGN, "file is not 16-byte aligned in memory") \
     X(-16, TOO_BIG, "model needs more memory than the format allows") \
-    X(-17, ARENA, "arena is smaller than arena_size()")
+    X(-17, ARENA, "arena is smaller than arena_size()") \
+    X(-18, OVERFLOW, "a row's sum could overflow 32 bits, or its multiplier is negative") \
+    X(-19, TABLE, "table leaves its range, or lies outside the weights")
 
 #define UP_ERROR_ENUM(code, name, text) UP_E_##name = code,
 enum { UP_OK = 0, UP_ERRORS(UP_ERROR_ENUM) };
@@ -88,6 +90,8 @@ typedef struct {
 } up_arena_t;
 
 #define UP_MAX_CHANNELS 256
+#define UP_SLOTS 16 // signals between layers
+#define UP_CHUNK 32 // frames a model runs at a time; longer blocks are cut
 #define UP_MAX_KNOB 1048576.0f // of a knob's magnitude: sums with it stay finite
 #define UP_MAX_ARENA ((size_t)64 << 20) // no model needs more; keeps every sum far from overflow
 

@@ -71,8 +71,11 @@ static int file_header(const uint8_t *b, size_t size, up_info_t *info) {
         || info->outputs != 1 || info->n_layers < 1 || info->n_layers > UP_MAX_LAYERS) {
         return UP_E_HEADER;
     }
-    if (info->arithmetic != 0) {
+    if (info->arithmetic >= UP_ARITH_COUNT) {
         return UP_E_ARITHMETIC;
+    }
+    if (info->arithmetic != UP_ARITH_F32 && info->grade != UP_GRADE_FAST) {
+        return UP_E_HEADER;
     }
     return file_all_zero(b + 40, FILE_HEADER - 40) ? 0 : UP_E_RESERVED;
 }
@@ -157,7 +160,7 @@ static bool file_layer_ok(const file_layer_t *l) {
     bool conv = l->op == UP_OP_CONV1D, film = l->op == UP_OP_FILM, add = l->op == UP_OP_ADD;
     bool filter = l->op == UP_OP_EMPHASIS || l->op == UP_OP_DEEMPHASIS;
     bool same = l->op != UP_OP_CONV1D && l->op != UP_OP_GRU && l->op != UP_OP_LSTM;
-    if (l->op < 1 || l->op >= UP_OP_COUNT || l->in < 1 || l->in > UP_MAX_CHANNELS || l->out < 1
+    if (l->op < 1 || l->op > UP_OP_FILM || l->in < 1 || l->in > UP_MAX_CHANNELS || l->out < 1
         || l->out > UP_MAX_CHANNELS || l->side > UP_MAX_CHANNELS || l->act >= UP_ACT_COUNT || l->gate_act >= UP_ACT_COUNT
         || l->gate >= UP_GATE_COUNT || l->src >= UP_SLOTS || l->src2 >= UP_SLOTS || l->dst >= UP_SLOTS || l->dst == 0
         || l->plus > UP_SLOTS) {
@@ -213,6 +216,44 @@ static int file_layer(const uint8_t *r, const up_info_t *info, uint16_t *width) 
     return finite ? 0 : UP_E_FINITE;
 }
 
+// The layers in order: each one's record, slots and weights.
+static int file_layers(const up_info_t *info) {
+    const uint8_t *r = info->layers;
+    int error = 0;
+    if (info->arithmetic != UP_ARITH_F32) {
+        up_qslots_t slots = { .channels = { info->inputs }, .kind = { UP_QKIND_S16 } };
+        for (uint32_t i = 0; i < info->n_layers && !error; i++, r += FILE_LAYER) {
+            error = up_qfile_layer(r, info->weights, info->weights_size, info->arithmetic == UP_ARITH_Q7, &slots);
+        }
+        return error ? error : slots.channels[(r - FILE_LAYER)[4]] == 1 ? 0 : UP_E_SLOT;
+    }
+    uint16_t width[UP_SLOTS] = { info->inputs };
+    for (uint32_t i = 0; i < info->n_layers && !error; i++, r += FILE_LAYER) {
+        error = file_layer(r, info, width);
+    }
+    return error ? error : width[(r - FILE_LAYER)[4]] == 1 ? 0 : UP_E_SLOT;
+}
+
+// Units of the inputs of an integer model.
+static int file_units(const uint8_t *b, up_info_t *info) {
+    uint32_t size;
+    const uint8_t *units = info->arithmetic ? file_find(b, "SCAL", &size) : NULL;
+    info->units = (const float *)(const void *)units;
+    if (!info->arithmetic) {
+        return 0;
+    }
+    if (!units || size != 4u * info->inputs) {
+        return UP_E_SECTION;
+    }
+    for (uint32_t k = 0; k < info->inputs; k++) {
+        float u = file_f32(units + 4 * k);
+        if (!(u > 0.0f && u <= 16777216.0f)) {
+            return UP_E_FINITE;
+        }
+    }
+    return 0;
+}
+
 int up_model_check(const void *blob, size_t size, up_info_t *info) {
     const uint8_t *b = blob;
     uint32_t layers_size, weights_size, knobs_size;
@@ -237,12 +278,8 @@ int up_model_check(const void *blob, size_t size, up_info_t *info) {
             }
         }
     }
-    uint16_t width[UP_SLOTS] = { info->inputs };
-    const uint8_t *r = info->layers;
-    for (uint32_t i = 0; i < info->n_layers && !error; i++, r += FILE_LAYER) {
-        error = file_layer(r, info, width);
-    }
-    return error ? error : width[(r - FILE_LAYER)[4]] == 1 ? 0 : UP_E_SLOT;
+    error = file_units(b, info);
+    return error ? error : file_layers(info);
 }
 
 const char *up_error_text(int error) {

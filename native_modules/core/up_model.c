@@ -186,6 +186,18 @@ static void model_layout_all(up_model_t *m, up_layer_t *layer, up_arena_t *arena
     }
 }
 
+static void model_layout_integer(up_model_t *m, up_arena_t *arena) {
+    const up_info_t *info = &m->info;
+    up_qmodel_t q;
+    m->q = up_arena_take(arena, sizeof(q));
+    m->knobs = NULL;
+    up_qmodel_layout(&q, info->layers, info->n_layers, info->weights, info->units, info->inputs,
+        info->arithmetic == UP_ARITH_Q7, arena);
+    if (m->q) {
+        *m->q = q;
+    }
+}
+
 int up_model_layout(up_model_t **self, const void *blob, size_t size, up_arena_t *arena) {
     up_model_t scratch;
     *self = NULL;
@@ -194,8 +206,13 @@ int up_model_layout(up_model_t **self, const void *blob, size_t size, up_arena_t
         return error;
     }
     up_model_t *m = up_arena_take(arena, sizeof(*m));
-    scratch.layer = up_arena_take(arena, scratch.info.n_layers * sizeof(up_layer_t));
-    model_layout_all(&scratch, scratch.layer, arena);
+    scratch.q = NULL;
+    if (scratch.info.arithmetic != UP_ARITH_F32) {
+        model_layout_integer(&scratch, arena);
+    } else {
+        scratch.layer = up_arena_take(arena, scratch.info.n_layers * sizeof(up_layer_t));
+        model_layout_all(&scratch, scratch.layer, arena);
+    }
     if (arena->used > UP_MAX_ARENA) {
         return UP_E_TOO_BIG;
     }
@@ -234,10 +251,16 @@ static void model_reset_layer(up_layer_t *layer) {
 }
 
 void up_model_reset(up_model_t *self) {
-    up_tables_fill(&self->tables);
+    float knobs[UP_MAX_INPUTS];
     for (uint32_t k = 0; k + 1 < self->info.inputs; k++) {
-        self->knobs[k] = up_from_bits(model_u32(self->info.knobs + k * MODEL_KNOB + MODEL_KNOB_DEFAULT));
+        knobs[k] = up_from_bits(model_u32(self->info.knobs + k * MODEL_KNOB + MODEL_KNOB_DEFAULT));
     }
+    up_model_set_knobs(self, knobs);
+    if (self->q) {
+        up_qmodel_reset(self->q);
+        return;
+    }
+    up_tables_fill(&self->tables);
     for (size_t i = 0; i < self->n_layers; i++) {
         model_reset_layer(self->layer + i);
     }
@@ -247,6 +270,10 @@ bool up_model_set_knobs(up_model_t *self, const float *values) {
     bool finite = true;
     for (uint32_t k = 0; k + 1 < self->info.inputs; k++) {
         finite &= values[k] >= -UP_MAX_KNOB && values[k] <= UP_MAX_KNOB;
+    }
+    if (finite && self->q) {
+        up_qmodel_set_knobs(self->q, values);
+        return true;
     }
     for (uint32_t k = 0; finite && k + 1 < self->info.inputs; k++) {
         self->knobs[k] = values[k];
@@ -390,6 +417,10 @@ static void model_chunk(up_model_t *self, const float *in, float *out, size_t n_
 }
 
 void up_model_process(up_model_t *self, const float *in, float *out, size_t n_frames) {
+    if (self->q) {
+        up_qmodel_process(self->q, in, out, n_frames);
+        return;
+    }
     while (n_frames) {
         size_t n = n_frames < UP_CHUNK ? n_frames : UP_CHUNK;
         model_chunk(self, in, out, n);

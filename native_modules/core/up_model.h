@@ -7,18 +7,17 @@
 #include "up_conv1d.h"
 #include "up_gru.h"
 #include "up_lstm.h"
+#include "up_qmodel.h"
 
 UP_BEGIN_C
 
 #define UP_MAJOR 1
-#define UP_CHUNK 32  // frames run at a time; longer blocks are cut
-#define UP_SLOTS 16  // signals between layers
 #define UP_MAX_LAYERS 256
 #define UP_MAX_INPUTS 8
 
 enum {
     UP_OP_CONV1D = 1, UP_OP_GRU, UP_OP_ADD, UP_OP_EMPHASIS, UP_OP_DEEMPHASIS, UP_OP_LSTM, UP_OP_ACTIVATION,
-    UP_OP_FILM, UP_OP_COUNT
+    UP_OP_FILM, UP_OP_DITHER, UP_OP_COUNT // the last: in integer models only
 };
 enum { UP_RECORD = 64 }; // bytes of a layer in the file
 
@@ -30,6 +29,7 @@ typedef struct {
     const uint8_t *layers; // n_layers records; point into the file
     const uint8_t *weights;
     const uint8_t *knobs;  // inputs - 1 records, or NULL
+    const float *units;    // [inputs] of an integer model, else NULL
     size_t weights_size;
 } up_info_t;
 
@@ -53,6 +53,7 @@ typedef struct {
 
 typedef struct {
     up_info_t info;
+    up_qmodel_t *q;    // an integer model, and nothing of what follows; else NULL
     up_layer_t *layer; // [n_layers] less those fused into another
     size_t n_layers;
     up_tables_t tables;

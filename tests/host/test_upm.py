@@ -60,7 +60,7 @@ def test_weights_start_at_16_and_the_checksum_is_of_all_but_itself():
         (0, b"RIFF", "magic"),
         (8, b"\x00\x00\x00\x7f", "shorter"),
         (16, struct.pack("<I", 5), "header"),
-        (28, b"\x01", "arithmetic"),
+        (28, b"\x03", "arithmetic"),
         (28, b"\x09", "arithmetic"),
         (29, b"\x07", "header"),
         (41, b"\x01", "reserved"),

@@ -1,0 +1,401 @@
+// SPDX-License-Identifier: MIT
+// Lays an integer model out in an arena and runs it; see up_qmodel.h.
+#include "up_qmodel.h"
+
+#include "up_model.h"
+
+static uint16_t qmodel_u16(const uint8_t *p) {
+    return (uint16_t)(p[0] | p[1] << 8);
+}
+
+static int32_t qmodel_i32(const uint8_t *p) {
+    return (int32_t)(qmodel_u16(p) | (uint32_t)qmodel_u16(p + 2) << 16);
+}
+
+static int32_t qmodel_n(const uint8_t *record, int i) {
+    return qmodel_i32(record + 32 + 4 * i);
+}
+
+// ---- layout ----------------------------------------------------------------------------------
+
+static size_t qmodel_conv_rows(const up_qlayer_t *self) {
+    return self->gate ? 2u * self->out : self->out;
+}
+
+static void qmodel_acts(up_qlayer_t *self, const uint8_t *r, const uint8_t *weights, const int32_t *behind) {
+    const int16_t *slopes = (const void *)behind;
+    up_qact_t *acts[2] = { &self->act, &self->gate_act };
+    for (int i = 0; i < 2; i++) {
+        acts[i]->kind = r[i ? 29 : 1];
+        acts[i]->table = up_qact_has_table(acts[i]->kind) ? (const void *)(weights + qmodel_n(r, i)) : NULL;
+        acts[i]->slopes = up_qact_has_slopes(acts[i]->kind) ? slopes : NULL;
+        slopes += acts[i]->slopes ? up_even(self->out) : 0;
+    }
+}
+
+// The matrix's limit and, of q7, where its spread weights go.
+static void qmodel_conv_mat(up_qlayer_t *self, const uint8_t *r, const uint8_t *weight, bool q7, up_arena_t *arena) {
+    up_qmat_t *mat = &self->conv.mat;
+    int limit = q7 ? UP_QLIMIT_S8 : UP_QLIMIT_S16;
+    limit += self->act.kind == UP_ACT_RELU && !self->gate ? 1 : 0;
+    *mat = (up_qmat_t){
+        .w = (const void *)weight, .rows = (uint16_t)qmodel_conv_rows(self), .limit = (uint8_t)limit,
+        .pairs = (uint32_t)up_qconv1d_pairs(self->in, self->conv.taps, self->conv.side),
+    };
+    if (q7) {
+        int shift = qmodel_n(r, 3) + 8 - qmodel_n(r, 2);
+        mat->left = (uint8_t)(shift > 5 ? shift - 5 : 0);
+        mat->w = up_arena_take(arena, up_qmat_words(mat->rows, mat->pairs) * sizeof(int32_t));
+        self->narrow = weight;
+        self->n[0] = shift;
+    }
+}
+
+static void qmodel_layout_conv(up_qlayer_t *self, const uint8_t *r, const uint8_t *weights, bool q7, up_arena_t *arena) {
+    const uint8_t *weight = weights + (uint32_t)qmodel_i32(r + 16);
+    up_qconv1d_t *conv = &self->conv;
+    conv->in = self->in;
+    conv->taps = qmodel_u16(r + 10);
+    conv->dilation = qmodel_u16(r + 12);
+    conv->side = self->side;
+    conv->wide = r[30] & UP_QFLAG_WIDE;
+    size_t words = up_qmat_words(qmodel_conv_rows(self), up_qconv1d_pairs(conv->in, conv->taps, conv->side));
+    qmodel_acts(self, r, weights, (const int32_t *)(const void *)weight + (q7 ? 0 : words));
+    qmodel_conv_mat(self, r, weight, q7, arena);
+    up_qconv1d_layout(conv, arena);
+}
+
+static void qmodel_layout_recurrent(up_qlayer_t *self, const uint8_t *r, const uint8_t *weights, up_arena_t *arena) {
+    const int32_t *weight = (const void *)(weights + (uint32_t)qmodel_i32(r + 16)), *tables[3];
+    for (int i = 0; i < 3; i++) {
+        tables[i] = (const void *)(weights + qmodel_n(r, i));
+    }
+    if (self->op == UP_OP_GRU) {
+        self->gru = (up_qgru_t){ .sigmoid = tables[0], .tanh = tables[1], .inputs = self->in, .hidden = self->out };
+        up_qgru_layout(&self->gru, weight, arena);
+    } else {
+        self->lstm = (up_qlstm_t){
+            .sigmoid = tables[0], .tanh = tables[1], .tanh_c = tables[2], .exponent = (uint8_t)qmodel_n(r, 3),
+            .inputs = self->in, .hidden = self->out,
+        };
+        up_qlstm_layout(&self->lstm, weight, arena);
+    }
+}
+
+static void qmodel_layout_dither(up_qlayer_t *self, const uint8_t *r, up_arena_t *arena) {
+    self->dither = (up_dither_t){
+        .kind = (uint8_t)qmodel_n(r, 0), .seed = (uint32_t)qmodel_n(r, 1), .b = qmodel_n(r, 2), .a1 = qmodel_n(r, 3),
+        .a2 = qmodel_n(r, 4), .gain = (uint8_t)qmodel_n(r, 5), .channels = self->out,
+    };
+    up_dither_layout(&self->dither, arena);
+}
+
+static void qmodel_layout_layer(up_qlayer_t *self, const uint8_t *r, const uint8_t *weights, bool q7, up_arena_t *arena) {
+    *self = (up_qlayer_t){
+        .op = r[0], .src = r[2], .src2 = r[3], .dst = r[4], .plus = r[5], .gate = r[28],
+        .in = qmodel_u16(r + 6), .out = qmodel_u16(r + 8), .side = qmodel_u16(r + 14), .n = { qmodel_n(r, 0), qmodel_n(r, 1) },
+    };
+    switch (self->op) {
+        case UP_OP_CONV1D:
+            qmodel_layout_conv(self, r, weights, q7, arena);
+            break;
+        case UP_OP_GRU:
+        case UP_OP_LSTM:
+            qmodel_layout_recurrent(self, r, weights, arena);
+            break;
+        case UP_OP_DITHER:
+            qmodel_layout_dither(self, r, arena);
+            break;
+        case UP_OP_EMPHASIS:
+        case UP_OP_DEEMPHASIS:
+            self->z = up_arena_take(arena, self->in * sizeof(int32_t));
+            break;
+        case UP_OP_ACTIVATION:
+            qmodel_acts(self, r, weights, (const void *)(weights + (uint32_t)qmodel_i32(r + 16)));
+            break;
+        default:
+            break;
+    }
+}
+
+// Sizes that all layers share: of slots, of the columns, of the widest gated layer.
+typedef struct {
+    size_t width[UP_SLOTS], now[UP_SLOTS], columns, spread;
+    bool wide[UP_SLOTS], is_wide[UP_SLOTS];
+} qmodel_sizes_t;
+
+static size_t qmodel_most(size_t a, size_t b) {
+    return a > b ? a : b;
+}
+
+static void qmodel_measure(const up_qlayer_t *layer, qmodel_sizes_t *sizes) {
+    bool conv = layer->op == UP_OP_CONV1D;
+    bool wide = layer->op == UP_OP_DEEMPHASIS || (conv && layer->conv.wide);
+    if (conv) {
+        sizes->columns = qmodel_most(sizes->columns, layer->conv.mat.pairs);
+        sizes->spread = qmodel_most(sizes->spread, layer->gate ? up_qstride(2u * layer->out) : 0);
+    }
+    sizes->now[layer->dst] = layer->out;
+    sizes->is_wide[layer->dst] = wide;
+    sizes->wide[layer->dst] |= wide;
+    sizes->width[layer->dst] = qmodel_most(sizes->width[layer->dst], wide ? 0 : up_qstride(layer->out));
+}
+
+void up_qmodel_layout(up_qmodel_t *self, const uint8_t *layers, size_t n_layers, const uint8_t *weights,
+    const float *units, size_t inputs, bool q7, up_arena_t *arena) {
+    qmodel_sizes_t sizes = { .width = { up_qstride(inputs) }, .now = { inputs } };
+    up_qlayer_t one;
+    self->units = units;
+    self->inputs = (uint8_t)inputs;
+    self->n_layers = (uint16_t)n_layers;
+    self->layer = up_arena_take(arena, n_layers * sizeof(up_qlayer_t));
+    for (size_t i = 0; i < n_layers; i++, layers += UP_RECORD) {
+        qmodel_layout_layer(&one, layers, weights, q7, arena);
+        one.src2_stride = (uint16_t)up_qstride(sizes.now[one.src2]);
+        one.wide_in = sizes.is_wide[one.src];
+        qmodel_measure(&one, &sizes);
+        self->out_wide = sizes.is_wide[one.dst]; // the last one's word counts
+        self->scale = up_from_bits((uint32_t)qmodel_i32(layers + 24));
+        if (self->layer) {
+            self->layer[i] = one;
+        }
+    }
+    up_word_t *columns = up_arena_take(arena, 2 * sizes.columns * sizeof(up_word_t));
+    for (size_t i = 0; self->layer && i < n_layers; i++) {
+        if (self->layer[i].op == UP_OP_CONV1D) {
+            self->layer[i].conv.columns = columns;
+        }
+    }
+    self->spread = up_arena_take(arena, UP_CHUNK * sizes.spread * sizeof(int16_t));
+    self->knobs = up_arena_take(arena, (inputs - 1) * sizeof(int16_t));
+    for (int s = 0; s < UP_SLOTS; s++) {
+        self->slot[s] = sizes.width[s] ? up_arena_take(arena, UP_CHUNK * sizes.width[s] * sizeof(int16_t)) : NULL;
+        self->wide[s] = sizes.wide[s] ? up_arena_take(arena, UP_CHUNK * sizeof(int32_t)) : NULL;
+    }
+}
+
+// ---- reset -----------------------------------------------------------------------------------
+
+// q7: weights [out][tap][in] int8 and biases [out] become a matrix of int16 pairs, its multiplier 2^(25 + shift).
+static void qmodel_spread(const up_qlayer_t *layer) {
+    const up_qconv1d_t *conv = &layer->conv;
+    const int8_t *weight = (const int8_t *)layer->narrow, *bias = weight + (size_t)layer->out * conv->taps * conv->in;
+    size_t rows = layer->out, group = rows == 1 ? 1 : 4, tap = up_qconv1d_tap(conv->in), pairs = conv->mat.pairs;
+    int shift = layer->n[0] > 5 ? 5 : layer->n[0];
+    uint32_t *to = (uint32_t *)(uintptr_t)conv->mat.w; // the arena's
+    for (size_t i = 0; i < up_qmat_words(rows, pairs); i++) {
+        to[i] = 0;
+    }
+    for (size_t r = 0; r < rows; r++) {
+        uint32_t *at = to + r / group * (pairs + 2) * group + r % group;
+        at[0] = (uint32_t)(128 * bias[r]);
+        at[group + pairs * group] = (uint32_t)1 << (25 + shift);
+        for (size_t k = 0; k < conv->taps; k++) {
+            for (size_t column = k * tap; column < k * tap + conv->in; column++) {
+                at[group + column / 2 * group] |= (uint32_t)(uint16_t)*weight++ << (column % 2 * 16);
+            }
+        }
+    }
+}
+
+static void qmodel_reset_layer(up_qlayer_t *layer) {
+    switch (layer->op) {
+        case UP_OP_CONV1D:
+            up_qconv1d_reset(&layer->conv);
+            if (layer->narrow) {
+                qmodel_spread(layer);
+            }
+            break;
+        case UP_OP_GRU:
+            up_qgru_reset(&layer->gru);
+            break;
+        case UP_OP_LSTM:
+            up_qlstm_reset(&layer->lstm);
+            break;
+        case UP_OP_DITHER:
+            up_dither_reset(&layer->dither);
+            break;
+        case UP_OP_EMPHASIS:
+        case UP_OP_DEEMPHASIS:
+            for (size_t c = 0; c < layer->in; c++) {
+                layer->z[c] = 0;
+            }
+            break;
+        default:
+            break;
+    }
+}
+
+void up_qmodel_reset(up_qmodel_t *self) {
+    for (size_t i = 0; i < self->n_layers; i++) {
+        qmodel_reset_layer(self->layer + i);
+    }
+}
+
+// ---- running ---------------------------------------------------------------------------------
+
+static int16_t qmodel_quantise(float x, float units) {
+    float v = x * units;
+    v = v < -40000.0f ? -40000.0f : v > 40000.0f ? 40000.0f : v;
+    return (int16_t)up_sat16((int32_t)(v + 32768.5f) - 32768);
+}
+
+void up_qmodel_set_knobs(up_qmodel_t *self, const float *values) {
+    for (size_t k = 0; k + 1 < self->inputs; k++) {
+        self->knobs[k] = qmodel_quantise(values[k], self->units[1 + k]);
+    }
+}
+
+static void qmodel_add_run(const int16_t *a, const int16_t *b, int16_t *out, size_t n) {
+    const up_word_t *p = (const void *)a, *q = (const void *)b;
+    up_word_t *to = (void *)out;
+    for (size_t i = n / 4; i; i--, to += 2, p += 2, q += 2) {
+        int32_t a0 = p[0], a1 = p[1], b0 = q[0], b1 = q[1];
+        to[0] = up_add16x2(a0, b0);
+        to[1] = up_add16x2(a1, b1);
+    }
+    if (n & 2) {
+        *to = up_add16x2(*p, *q);
+    }
+    if (n & 1) {
+        out[n - 1] = (int16_t)up_sat16(a[n - 1] + b[n - 1]);
+    }
+}
+
+static void qmodel_add(const int16_t *a, const int16_t *b, int16_t *out, size_t width, size_t stride, size_t n_frames) {
+    if (width == stride) {
+        qmodel_add_run(a, b, out, width * n_frames);
+        return;
+    }
+    for (; n_frames; n_frames--, a += width, b += stride, out += width) {
+        for (size_t c = 0; c < width; c++) {
+            out[c] = (int16_t)up_sat16(a[c] + b[c]);
+        }
+    }
+}
+
+static void qmodel_film(const up_qlayer_t *layer, const int16_t *a, const int16_t *b, int16_t *out, size_t n_frames) {
+    size_t width = layer->in, stride = up_qstride(width);
+    for (; n_frames; n_frames--, a += stride, b += layer->src2_stride, out += stride) {
+        for (size_t c = 0; c < width; c++) {
+            int32_t shift = layer->side == width ? 0 : (int32_t)(((int64_t)b[width + c] * layer->n[1] + (1 << 15)) >> 16);
+            out[c] = (int16_t)up_sat16(up_rq(b[c] * a[c], layer->n[0]) + shift);
+        }
+    }
+}
+
+static void qmodel_emphasis(up_qlayer_t *layer, const int16_t *in, int16_t *out, size_t n_frames) {
+    size_t stride = up_qstride(layer->in);
+    for (size_t c = 0; c < layer->in; c++) {
+        int32_t z = layer->z[c];
+        for (size_t i = c; i < n_frames * stride; i += stride) {
+            int32_t x = in[i];
+            out[i] = (int16_t)up_sat16(x - up_mul15(layer->n[0], z));
+            z = x;
+        }
+        layer->z[c] = z;
+    }
+}
+
+static void qmodel_deemphasis(up_qlayer_t *layer, const int16_t *narrow, const int32_t *wide, int32_t *out, size_t n_frames) {
+    int64_t coef = layer->n[0], y = *layer->z;
+    for (size_t t = 0; t < n_frames; t++) {
+        int64_t x = layer->wide_in ? wide[t] : narrow[t];
+        y = x * (1 << layer->n[1]) + ((coef * y + (1 << 14)) >> 15);
+        y = y < INT32_MIN ? INT32_MIN : y > INT32_MAX ? INT32_MAX : y;
+        out[t] = (int32_t)y;
+    }
+    *layer->z = (int32_t)y;
+}
+
+static void qmodel_conv(up_qmodel_t *self, up_qlayer_t *layer, const int16_t *a, const int16_t *b, const int16_t *plus,
+    void *out, size_t n_frames) {
+    size_t stride = up_qstride(layer->out);
+    up_qconv1d_process(&layer->conv, a, b, layer->gate ? self->spread : out, n_frames);
+    if (layer->gate) {
+        up_qgate_process(layer->gate, &layer->act, &layer->gate_act, self->spread, out, layer->out, n_frames);
+    } else if (layer->act.table || layer->act.slopes) { // ReLU is the matrix's limit
+        up_qact_process(&layer->act, out, 0, layer->act.slopes ? layer->out : stride, stride, n_frames);
+    }
+    if (plus) {
+        qmodel_add_run(out, plus, out, stride * n_frames);
+    }
+}
+
+static void qmodel_activation(const up_qlayer_t *layer, const int16_t *a, int16_t *out, size_t n_frames) {
+    size_t stride = up_qstride(layer->in);
+    for (size_t i = 0; a != out && i < n_frames * stride; i++) {
+        out[i] = a[i];
+    }
+    up_qact_process(&layer->act, out, 0, layer->in, stride, n_frames);
+}
+
+static void qmodel_run(up_qmodel_t *self, up_qlayer_t *layer, size_t n_frames) {
+    const int16_t *a = self->slot[layer->src], *b = self->slot[layer->src2];
+    const int16_t *plus = layer->plus ? self->slot[layer->plus - 1] : NULL;
+    int16_t *out = self->slot[layer->dst];
+    switch (layer->op) {
+        case UP_OP_CONV1D:
+            qmodel_conv(self, layer, a, b, plus, layer->conv.wide ? (void *)self->wide[layer->dst] : (void *)out, n_frames);
+            break;
+        case UP_OP_GRU:
+            up_qgru_process(&layer->gru, a, out, n_frames);
+            break;
+        case UP_OP_LSTM:
+            up_qlstm_process(&layer->lstm, a, out, n_frames);
+            break;
+        case UP_OP_ADD:
+            qmodel_add(a, b, out, up_qstride(layer->in), layer->src2_stride, n_frames);
+            break;
+        case UP_OP_FILM:
+            qmodel_film(layer, a, b, out, n_frames);
+            break;
+        case UP_OP_ACTIVATION:
+            qmodel_activation(layer, a, out, n_frames);
+            break;
+        case UP_OP_EMPHASIS:
+            qmodel_emphasis(layer, a, out, n_frames);
+            break;
+        case UP_OP_DEEMPHASIS:
+            qmodel_deemphasis(layer, a, self->wide[layer->src], self->wide[layer->dst], n_frames);
+            break;
+        default:
+            up_dither_process(&layer->dither, a, out, n_frames);
+    }
+}
+
+// What is no sample (not finite, or beyond 60 dB over full scale) is silence.
+static void qmodel_input(up_qmodel_t *self, const float *in, size_t n_frames) {
+    size_t stride = up_qstride(self->inputs);
+    int16_t *to = self->slot[0];
+    float units = self->units[0];
+    for (size_t t = 0; t < n_frames; t++, to += stride) {
+        bool sound = (up_bits(in[t]) & 0x7fffffffu) < 0x44800000u;
+        to[0] = qmodel_quantise(sound ? in[t] : 0.0f, units);
+        for (size_t k = 1; k < self->inputs; k++) {
+            to[k] = self->knobs[k - 1];
+        }
+    }
+}
+
+static void qmodel_chunk(up_qmodel_t *self, const float *in, float *out, size_t n_frames) {
+    qmodel_input(self, in, n_frames);
+    for (size_t i = 0; i < self->n_layers; i++) {
+        qmodel_run(self, self->layer + i, n_frames);
+    }
+    int last = self->layer[self->n_layers - 1].dst;
+    for (size_t t = 0; t < n_frames; t++) {
+        int32_t y = self->out_wide ? self->wide[last][t] : self->slot[last][t];
+        out[t] = (float)y * self->scale;
+    }
+}
+
+void up_qmodel_process(up_qmodel_t *self, const float *in, float *out, size_t n_frames) {
+    while (n_frames) {
+        size_t n = n_frames < UP_CHUNK ? n_frames : UP_CHUNK;
+        qmodel_chunk(self, in, out, n);
+        in += n;
+        out += n;
+        n_frames -= n;
+    }
+}
