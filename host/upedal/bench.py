@@ -42,7 +42,7 @@ for name in %r:
 
 
 def weight_bytes(model):
-    return sum(upm.stored_floats(layer, model.grade) for layer in model.layers) * 4
+    return sum(upm.stored_bytes(model)) + upm.table_bytes(model)
 
 
 def _card(nets, arch):
@@ -146,7 +146,7 @@ def run(boards=BOARDS, blocks=BLOCKS, progress=True):
     """Everything: {"boards": rows, "desktop": rows}."""
     from rich.progress import track
 
-    nets, rows = zoo.models(), []
+    nets, rows = zoo.models() | zoo.integer_models(), []
     for board in track(boards, "measuring", disable=not progress):
         rows += measure(board, nets, blocks)
     return {"boards": rows, "desktop": desktop(nets)}

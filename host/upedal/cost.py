@@ -7,12 +7,16 @@ the two together. Cycles are instructions times the mean that `upedal bench` est
 """
 
 from . import layers as L
-from . import upm
+from . import qlayers as Q
+from . import upm, upm_q
 
 # Cortex-M with a single-precision FPU: measured there, f32, block 64.
 _CALL, _FRAME, _CONV, _PUSH, _ELEMENT = 35, 87, 48, 6, 5
 _UNIT = {"fast": 40, "accurate": 125}  # a GRU unit's gates
 _ACTIVATION = {"fast": 14, "accurate": 45}  # tanh or sigmoid of one value
+# Integer models: a multiply-add, a layer, a unit of GRU or LSTM. Fitted to bench's seven: within 10 %.
+_Q_MAC, _Q_LAYER, _Q_UNIT = 0.93, 130, 48
+_Q_CYCLES_PER_INSTRUCTION = {"cortex-m7": 0.97, "cortex-m4": 1.61, "cortex-m33": 1.36}
 _CYCLES_PER_INSTRUCTION = {"cortex-m7": 1.55, "cortex-m4": 2.9, "cortex-m33": 2.7}
 CORES = tuple(_CYCLES_PER_INSTRUCTION)
 
@@ -50,7 +54,15 @@ def _each(kind, grade):
     return 0 if kind == "linear" else 20 if kind in ("softsign", "rational_tanh", "elu") else 6
 
 
+def _integer(layer):
+    """An estimate from multiply-adds alone, for layers of q15 and q7."""
+    units = layer.out if isinstance(layer, (Q.QGru, Q.QLstm)) else 0
+    return round(_Q_LAYER + _Q_MAC * upm.macs(layer) + _Q_UNIT * units)
+
+
 def _layer(layer, grade, channels):
+    if type(layer) in upm_q.OPS:
+        return _integer(layer)
     if isinstance(layer, L.Conv1d):
         return _conv(layer, grade)
     if isinstance(layer, L.Gru):
@@ -80,7 +92,8 @@ def instructions(model):
 
 def cycles(model, core):
     """ESTIMATED cycles a sample on a core of boards/*.yaml, or None where nothing is known."""
-    each = _CYCLES_PER_INSTRUCTION.get(core)
+    known = _CYCLES_PER_INSTRUCTION if model.arithmetic == "f32" else _Q_CYCLES_PER_INSTRUCTION
+    each = known.get(core)
     return each and instructions(model)[0] * each
 
 

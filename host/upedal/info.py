@@ -2,23 +2,40 @@
 
 from pathlib import Path
 
-from . import cost, upm
+from . import cost, upm, upm_q
 from . import layers as L
+from . import qlayers as Q
 
 
-def _describe(layer):
-    if isinstance(layer, L.Conv1d):
-        rows, cin, taps = layer.weight.shape
-        kind = "dense" if taps == 1 else f"conv1d k{taps} d{layer.dilation}"
-        side = "" if layer.side is None else f"+{layer.side_weight.shape[1]}"
-        gate = "" if layer.gate == "none" else f" {layer.gate} {layer.gate_activation.kind}"
-        return f"{kind} {cin}{side}->{layer.out} {layer.activation.kind}{gate}"
-    if isinstance(layer, (L.Gru, L.Lstm)):
-        return f"{type(layer).__name__.lower()} {layer.w_ih.shape[1]}->{layer.w_hh.shape[1]}"
-    if isinstance(layer, L.Activation):
+def _name(layer):
+    """The op's name, the same for an integer layer and its twin."""
+    return type(layer).__name__.removeprefix("Q").lower()
+
+
+def _conv(layer, dims, side):
+    cin, out, taps, dilation = dims
+    kind = "dense" if taps == 1 else f"conv1d k{taps} d{dilation}"
+    acts = [a.kind for a in upm_q.acts(layer)]
+    gate = f" {layer.gate} {acts[1]}" if len(acts) > 1 else ""
+    wide = " wide" if upm_q.is_wide(layer) else ""
+    return f"{kind} {cin}{f'+{side}' if side else ''}->{out} {acts[0]}{gate}{wide}"
+
+
+def _describe(layer, dims, side):
+    """One line of a layer; dims, side: as upm.widths gives them."""
+    if isinstance(layer, Q.Q7Conv1d):
+        return f"{_conv(layer, dims, side)}, {layer.layer.weight_bits} bit, shift {layer.layer.output_shift}"
+    if isinstance(layer, (L.Conv1d, Q.QConv1d)):
+        return _conv(layer, dims, side)
+    if isinstance(layer, (L.Gru, L.Lstm, Q.QGru, Q.QLstm)):
+        return f"{_name(layer)} {dims[0]}->{dims[1]}"
+    if isinstance(layer, (L.Activation, Q.QActivation)):
         return layer.activation.kind
-    coef = f" {layer.coef:g}" if hasattr(layer, "coef") else ""
-    return type(layer).__name__.lower() + coef
+    if isinstance(layer, Q.QDither):
+        return f"dither {layer.kind} 1->{layer.channels}, gain {1 << layer.gain}"
+    if isinstance(layer, (Q.QEmphasis, Q.QDeemphasis)):
+        return f"{_name(layer)} {layer.coef / 32768:g}"
+    return _name(layer) + (f" {layer.coef:g}" if hasattr(layer, "coef") else "")
 
 
 def facts(path):
@@ -28,19 +45,20 @@ def facts(path):
     total, each = cost.instructions(model)
     rows = [
         {
-            "layer": _describe(layer),
+            "layer": _describe(layer, *at),
             "slots": f"{'+'.join(map(str, upm.sources(layer)))} -> {layer.dst}",
             "macs": upm.macs(layer),
-            "bytes": 4 * upm.stored_floats(layer, model.grade),
+            "bytes": size,
             "instructions": count,
         }
-        for layer, count in zip(model.layers, each)
+        for layer, count, size, at in zip(model.layers, each, upm.stored_bytes(model), upm.widths(model))
     ]
     return {
         "file": str(path),
         "bytes": len(blob),
         "version": f"{blob[4]}.{blob[5]}",
         "arithmetic": model.arithmetic,
+        "table_bytes": upm.table_bytes(model),
         "grade": model.grade,
         "rate_hz": model.rate_hz,
         "prewarm": model.prewarm,
@@ -61,6 +79,12 @@ def facts(path):
     }
 
 
+def _arithmetic(f):
+    if f["arithmetic"] == "f32":
+        return f"f32, {f['grade']} tanh and sigmoid"
+    return f"{f['arithmetic']}, exact; {f['table_bytes']:,} bytes of tables for activations"
+
+
 def show(path, console):
     from rich.table import Table
 
@@ -69,7 +93,7 @@ def show(path, console):
     reach = f"{field} frames, {1000 * field / f['rate_hz']:.1f} ms" if field else "unbounded (recurrent)"
     console.print(f"[bold]{Path(path).name}[/]  .upm {f['version']}, {f['bytes']:,} bytes")
     lines = [
-        ("arithmetic", f"{f['arithmetic']}, {f['grade']} tanh and sigmoid"),
+        ("arithmetic", _arithmetic(f)),
         ("parameters", f"{f['parameters']:,}"),
         ("sample rate", f"{f['rate_hz']} Hz"),
         ("receptive field", reach),
@@ -77,11 +101,13 @@ def show(path, console):
         ("latency, polarity", f"{f['latency_frames']:g} frames, {f['polarity']:+d}"),
         ("memory", f"{f['bytes']:,} bytes of file, used in place + {f['arena_bytes']:,} bytes of RAM"),
     ]
+    if "quantised_db" in f["meta"]:
+        lines.insert(1, ("quantisation", f"{f['meta']['quantised_db']} dB against f32"))
     for key, unit in (("loudness_db", "dB"), ("input_dbu", "dBu"), ("output_dbu", "dBu")):
         if f[key] is not None:
             lines.append((key.split("_")[0], f"{f[key]:g} {unit}"))
     lines += [(f"knob {k[0]}", f"{k[2]:g} to {k[3]:g} {k[1]}, default {k[4]:g}") for k in f["knobs"]]
-    lines += sorted(f["meta"].items())
+    lines += sorted((k, v) for k, v in f["meta"].items() if k != "quantised_db")
     for name, value in lines:
         console.print(f"  {name:<18} {value}", highlight=False, markup=False)
     table = Table()

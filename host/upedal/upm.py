@@ -13,6 +13,8 @@ from pathlib import Path
 import numpy as np
 
 from . import layers as L
+from . import qlayers as Q
+from . import upm_q
 from .errors import UpedalError
 
 MAJOR, MINOR, HEADER, RECORD, KNOB = 1, 0, 64, 64, 64
@@ -20,6 +22,7 @@ GROUP = 20  # rows a group of a stored matrix
 OPS = {
     L.Conv1d: 1, L.Gru: 2, L.Add: 3, L.Emphasis: 4, L.Deemphasis: 5, L.Lstm: 6, L.Activation: 7, L.Film: 8,
 }  # fmt: skip
+_OPS = OPS | upm_q.OPS
 ARITHMETICS = ("f32", "q15", "q7")
 GRADES = ("accurate", "fast")
 # Nodes per unit of the fast grade's tables: a row that feeds one is stored multiplied by this.
@@ -118,6 +121,8 @@ def _gru_floats(layer, grade):
 
 def shape(layer, channels):
     """(in, out, taps, dilation) of a layer's record; `channels` of its source slot."""
+    if type(layer) in upm_q.OPS:
+        return upm_q.shape(layer, channels)
     if isinstance(layer, L.Conv1d):
         return layer.weight.shape[1], layer.out, layer.weight.shape[2], layer.dilation
     if isinstance(layer, (L.Gru, L.Lstm)):
@@ -125,25 +130,25 @@ def shape(layer, channels):
     return channels, channels, 0, 0
 
 
-def _par(activation):
-    values = [float(v) for v in (activation.par if activation else ())]
-    return struct.pack("<4f", *(values + [0.0] * 4)[:4])
+def _tail(layer):
+    """The flags of a record and what it ends with: the activations' numbers."""
+    values = [[float(v) for v in a.par] for a in upm_q.acts(layer)]
+    return 0, b"".join(struct.pack("<4f", *(par + [0.0] * 4)[:4]) for par in (values + [[], []])[:2])
 
 
-def _record(layer, dims, side, offset, size):
-    """side: channels of the second source where they count (conv1d, FiLM), else 0."""
+def _record(layer, dims, side, offset, size, tail):
+    """side: channels of the second source where they count (conv1d, FiLM), else 0; tail: flags, last 32 bytes."""
     cin, out, taps, dilation = dims
-    activation, gate_activation = getattr(layer, "activation", None), getattr(layer, "gate_activation", None)
     gate = L.GATES.index(getattr(layer, "gate", "none"))
-    kinds = [L.ACTIVATIONS.index(a.kind) if a else 0 for a in (activation, gate_activation if gate else None)]
+    kinds = [L.ACTIVATIONS.index(a.kind) for a in upm_q.acts(layer)] + [0, 0]
     plus = getattr(layer, "plus", None)
     src2 = getattr(layer, "src2", getattr(layer, "side", None)) or 0
+    op, number = _OPS[type(layer)], getattr(layer, "scale", getattr(layer, "coef", 0.0))
     head = struct.pack(
-        "<6B5H", OPS[type(layer)], kinds[0], layer.src, src2, layer.dst, 0 if plus is None else plus + 1,
+        "<6B5H", op, kinds[0], layer.src, src2, layer.dst, 0 if plus is None else plus + 1,
         cin, out, taps, dilation, side,
     )  # fmt: skip
-    head += struct.pack("<IIfBBH", offset, size, getattr(layer, "coef", 0.0), gate, kinds[1], 0)
-    return head + _par(activation) + _par(gate_activation if gate else None)
+    return head + struct.pack("<IIfBBH", offset, size, number, gate, kinds[1], tail[0]) + tail[1]
 
 
 def _align(data):
@@ -161,23 +166,52 @@ def _floats(layer, grade):
     return _slopes(layer) if isinstance(layer, L.Activation) else np.zeros(0, np.float32)
 
 
-def stored_floats(layer, grade):
-    """float32 values of a layer in the file, padding included."""
-    return len(_floats(layer, grade))
+def weights(layer, grade, channels):
+    """Bytes of a layer in WGHT, tables not counted; channels: what it writes."""
+    if type(layer) in upm_q.OPS:
+        return upm_q.weights(layer, channels)
+    return _floats(layer, grade).astype("<f4").tobytes()
+
+
+def widths(model):
+    """[(in, out, taps, dilation), channels of the second source] of each layer, one after the other."""
+    channels = {0: 1 + len(model.knobs)}
+    for layer in model.layers:
+        dims = shape(layer, channels.get(layer.src, 0))
+        film = isinstance(layer, (L.Film, Q.QFilm))
+        side = channels.get(layer.src2, 0) if film else 0
+        if getattr(layer, "side", None) is not None:
+            side = layer.side_weight.shape[1] if isinstance(layer, L.Conv1d) else layer.side_channels
+        channels[layer.dst] = dims[1]
+        yield dims, side
+
+
+def stored_bytes(model):
+    """Bytes of each layer in WGHT, the padding of matrices included, tables not counted."""
+    return [len(weights(la, model.grade, dims[1])) for la, (dims, _) in zip(model.layers, widths(model))]
+
+
+def table_bytes(model):
+    """Bytes of an integer model's tables, which layers share."""
+    store = bytearray()
+    place = upm_q.placer(store)
+    for layer in model.layers:
+        upm_q.place_tables(layer, place)
+    return len(store)
 
 
 def _layers(model):
-    records, weights, channels = b"", b"", {0: 1 + len(model.knobs)}
-    for layer in model.layers:
-        dims = shape(layer, channels.get(layer.src, 0))
-        side = channels.get(layer.src2, 0) if isinstance(layer, L.Film) else 0
-        if getattr(layer, "side", None) is not None:
-            side = layer.side_weight.shape[1]
-        data = _floats(layer, model.grade).astype("<f4").tobytes()
-        records += _record(layer, dims, side, len(weights), len(data))
-        weights += _align(data)
-        channels[layer.dst] = dims[1]
-    return records, weights
+    records, store = b"", bytearray()
+    place = upm_q.placer(store)
+    for layer, (dims, side) in zip(model.layers, widths(model)):
+        integer = type(layer) in upm_q.OPS
+        if integer == (model.arithmetic == "f32"):
+            raise UpedalError(f"model: a layer {type(layer).__name__} in a model of {model.arithmetic}")
+        tail = upm_q.tail(layer, place) if integer else _tail(layer)
+        data = weights(layer, model.grade, dims[1])
+        records += _record(layer, dims, side, len(store), len(data), tail)
+        store += _align(data)
+    return records, bytes(store)
 
 
 def _text(value, size):
@@ -191,15 +225,30 @@ def _levels(model):
     return struct.pack("<ii3f12x", round(model.latency * 256), model.polarity, *values)
 
 
+def _units(model):
+    inputs = 1 + len(model.knobs)
+    if np.shape(model.units) != (inputs,):
+        raise UpedalError(f"model: units of shape {np.shape(model.units)}; expected {inputs}, one an input")
+    return np.asarray(model.units, "<f4").tobytes()
+
+
 def dumps(model):
-    """The bytes of a .upm file for a layers.Model. Raises UpedalError if the reader would refuse it."""
+    """The bytes of a .upm file for a layers.Model or qlayers.QModel. Raises UpedalError if the reader
+    would refuse it."""
+    blob = write(model)
+    check(blob, "model")
+    return blob
+
+
+def write(model):
+    """As dumps, without the reader's checks."""
     try:
-        return _dumps(model)
+        return _write(model)
     except (KeyError, struct.error) as e:
         raise UpedalError(f"model: a layer's slot or number is out of range ({e})") from None
 
 
-def _dumps(model):
+def _write(model):
     records, weights = _layers(model)
     meta = "".join(f"{k}={' '.join(str(v).split())}\n".replace("\0", "") for k, v in sorted(model.meta.items()))
     knobs = b"".join(
@@ -207,6 +256,7 @@ def _dumps(model):
         for name, unit, low, high, default in model.knobs
     )
     sections = {b"LAYR": records, b"WGHT": weights, b"LEVL": _levels(model)}
+    sections |= {b"SCAL": _units(model)} if model.arithmetic != "f32" else {}
     sections |= {b"KNOB": knobs} if knobs else {}
     sections |= {b"META": meta.encode("utf-8", "replace")} if meta else {}
     at, table, body = HEADER + 16 * len(sections), b"", b""
@@ -221,9 +271,7 @@ def _dumps(model):
         len(model.layers), len(sections), HEADER,
     )  # fmt: skip
     rest = tail + table + body
-    blob = head + struct.pack("<I", zlib.crc32(head + rest)) + rest
-    check(blob, "model")
-    return blob
+    return head + struct.pack("<I", zlib.crc32(head + rest)) + rest
 
 
 def replace(path, data):
@@ -353,18 +401,30 @@ def _read_gru(flat, cin, hidden, src, dst, grade):
 
 
 def loads(blob, name="model"):
-    """layers.Model of a checked file. Raises UpedalError where an optional section is damaged."""
+    """layers.Model or, of an integer file, qlayers.QModel. Raises UpedalError where the reader refuses the
+    file or an optional section is damaged."""
     blob = bytes(blob)
     check(blob, name)
+    return parse(blob, name)
+
+
+def parse(blob, name="model"):
+    """As loads, of a blob that is known to be right."""
     rate, prewarm = struct.unpack_from("<II", blob, 16)
-    arithmetic, grade, inputs = blob[28], GRADES[blob[29]], blob[30]
+    arithmetic, grade, inputs = ARITHMETICS[blob[28]], GRADES[blob[29]], blob[30]
     parts = _sections(blob)
     records, weights = parts[b"LAYR"], parts[b"WGHT"]
-    found = [
-        _read_layer(records[at : at + RECORD], weights, grade)
-        for at in range(0, len(records), RECORD)
-    ]
-    model = L.Model(found, rate, grade, ARITHMETICS[arithmetic], prewarm)
+    integer = arithmetic != "f32"
+    read, how = (upm_q.read_layer, arithmetic) if integer else (_read_layer, grade)
+    try:
+        found = [read(records[at : at + RECORD], weights, how) for at in range(0, len(records), RECORD)]
+    except UpedalError as e:  # an integer layer that the accelerator does not have
+        raise UpedalError(f"{name}: {e}") from None
+    if integer:
+        units = np.frombuffer(parts[b"SCAL"], "<f4").astype(np.float32)
+        model = Q.QModel(found, units, rate, arithmetic, prewarm, grade=grade)
+    else:
+        model = L.Model(found, rate, grade, arithmetic, prewarm)
     model.knobs = [_read_knob(parts[b"KNOB"], k, name) for k in range(inputs - 1)]
     model.meta = _read_meta(parts.get(b"META", b""), name)
     if b"LEVL" in parts:
@@ -411,24 +471,34 @@ def sources(layer):
     return [slot for slot in (getattr(layer, name, None) for name in names) if slot is not None]
 
 
+_RECURRENT = (L.Gru, L.Lstm, L.Deemphasis, Q.QGru, Q.QLstm, Q.QDeemphasis)
+
+
+def _reach(layer):
+    """Frames before the newest that a layer reads from src."""
+    if isinstance(layer, (L.Emphasis, Q.QEmphasis)):
+        return 1
+    _, _, taps, dilation = shape(layer, 1)
+    return max(taps - 1, 0) * dilation
+
+
 def receptive_field(model):
     """Frames of input one output frame depends on; None for a recurrent model (unbounded)."""
     reach = {0: 1}
     for layer in model.layers:
         before = [reach[slot] for slot in sources(layer)]
-        if isinstance(layer, (L.Gru, L.Lstm, L.Deemphasis)) or None in before:
+        if isinstance(layer, _RECURRENT) or None in before:
             reach[layer.dst] = None
             continue
-        if isinstance(layer, L.Conv1d):
-            before[0] += (layer.weight.shape[2] - 1) * layer.dilation
-        elif isinstance(layer, L.Emphasis):
-            before[0] += 1
+        before[0] += _reach(layer)
         reach[layer.dst] = max(before)
     return reach[model.layers[-1].dst]
 
 
 def macs(layer):
     """Multiply-accumulates a frame, padding not counted."""
+    if type(layer) in upm_q.OPS:
+        return upm_q.macs(layer)
     if isinstance(layer, L.Conv1d):
         return int(np.size(layer.weight) + (0 if layer.side is None else np.size(layer.side_weight)))
     if isinstance(layer, (L.Gru, L.Lstm)):
@@ -438,6 +508,8 @@ def macs(layer):
 
 def parameters(layer):
     """Trained numbers of a layer as its format counts them (no padding, no initial states)."""
+    if type(layer) in upm_q.OPS:
+        return upm_q.parameters(layer)
     if isinstance(layer, L.Conv1d):
         return macs(layer) + int(np.size(layer.bias)) + len(_slopes(layer))
     if isinstance(layer, L.Gru):

@@ -57,6 +57,29 @@ def tinyml(channels=16, hidden=24):
     return L.Model([*chain, L.Dense(_draw(rng, 1, hidden), _draw(rng, 1), src=2, dst=4)], 44100, "fast")
 
 
+def tinyml_q7(channels=16, hidden=24):
+    """The same net as the paper has it: emphasis, dither, 8-bit layers, de-emphasis."""
+    from . import ai8x, quant
+
+    rng = np.random.default_rng(0)
+
+    def layer(rows, columns, taps, dilation=1, **more):
+        weight = rng.integers(-40, 41, (rows, columns, taps)).astype(np.int8)
+        return ai8x.Layer(weight, rng.integers(-20, 21, rows).astype(np.int8), 8, -2, dilation, **more)
+
+    body = [layer(hidden, hidden, 3, 2**k, relu=True) for k in range(8)]
+    net = ai8x.Net((layer(hidden, channels, 3), *body, layer(1, hidden, 1, wide=True)))
+    return quant.from_ai8x(net, emphasis=0.9, rate_hz=44100, scale=2.0**-14)
+
+
+def q15(model):
+    """The same model in q15; calibrated on noise, as its weights are noise too."""
+    from . import quant
+
+    audio = 0.3 * np.random.default_rng(0).standard_normal(model.rate_hz // 4)
+    return quant.quantise(model, np.clip(audio, -1, 1))
+
+
 def fir(taps):
     rng = np.random.default_rng(0)
     return L.Model([L.Conv1d(_draw(rng, 1, 1, taps), np.zeros(1, np.float32))], 48000, "fast")
@@ -95,11 +118,14 @@ def _a2(channels):
     return wavenet([(channels, A2_KERNELS, A2_DILATIONS, 1)], act, head_taps=16)
 
 
-# Goals, instructions and estimated M7 cycles a sample in f32 at block 64; None: not set.
+# Goals, instructions and estimated M7 cycles a sample at block 64; None: not set.
 GOALS = {
     "gru-10": (850, 1000), "gru-40": (7800, 7000), "lstm-16": (2300, 2300), "lstm-40": (10000, 9500),
     "nam-a1-nano": (1600, 1600), "nam-a1-feather": (4800, 4600), "nam-a1-standard": (18500, 18000),
     "nam-a2-lite": (2600, 2600), "nam-a2-full": (15500, 15000), "ir-512": (780, 600), "ir-2048": (900, None),
+    "gru-40-q15": (4500, 4000), "lstm-40-q15": (6000, 5400), "nam-a1-feather-q15": (3200, 2900),
+    "nam-a1-standard-q15": (12000, 10500), "nam-a2-lite-q15": (2200, 2000), "nam-a2-full-q15": (10500, 8500),
+    "tinyml-16x24-q7": (13500, 8300),
 }  # fmt: skip
 
 
@@ -111,3 +137,10 @@ def models():
     rows |= {"nam-a1-nano": _a1(4, 2, A1_SMALL), "nam-a1-feather": _a1(8, 4, A1_SMALL)}
     rows |= {"nam-a1-standard": _a1(16, 8, standard), "nam-a2-lite": _a2(3), "nam-a2-full": _a2(8)}
     return rows | {"tinyml-16x24": tinyml(), "ir-512": fir(512), "ir-2048": fir(2048)}
+
+
+def integer_models():
+    """{row name: qlayers.QModel}; takes seconds, for the calibration."""
+    floats = models()
+    rows = {name: q15(floats[name.removesuffix("-q15")]) for name in GOALS if name.endswith("-q15")}
+    return rows | {"tinyml-16x24-q7": tinyml_q7()}

@@ -25,6 +25,16 @@ static inline int32_t up_sat16(int32_t v) {
     #endif
 }
 
+// Limited to 31 bits, -2^30 .. 2^30 - 1.
+static inline int32_t up_sat31(int32_t v) {
+    #if defined(UP_DSP)
+    __asm ("ssat %0, #31, %1" : "=r" (v) : "r" (v));
+    return v;
+    #else
+    return v < -(1 << 30) ? -(1 << 30) : v >= 1 << 30 ? (1 << 30) - 1 : v;
+    #endif
+}
+
 // (a * m + 2^31) >> 32: requantise.
 static inline int32_t up_rq(int32_t a, int32_t m) {
     #if defined(UP_DSP)
@@ -70,9 +80,14 @@ static inline int32_t up_pack(int32_t low, int32_t high) {
 }
 
 // A function from its table: 1,024 nodes 64 apart, values and slopes; check() proved that it stays int16.
-static inline int32_t up_qlook(const int32_t *table, int32_t x) {
-    int32_t w = table[(x >> 6) + UP_QTABLE / 2];
+// `middle`: the table's node of 0.
+static inline int32_t up_qlook(const int32_t *middle, int32_t x) {
+    int32_t w = middle[x >> 6];
     return (up_mac_low(w, x & 63, 32) + (w >> 10)) >> 6;
+}
+
+static inline const int32_t *up_qmiddle(const int32_t *table) {
+    return table + UP_QTABLE / 2;
 }
 
 // Two int16 added to two, each limited to int16.

@@ -10,7 +10,7 @@ static inline int32_t qact_look64(const int32_t *middle, int32_t node, int32_t r
 
 // Two values a word, where there are as many: half the loads and stores.
 static void qact_table(const int32_t *table, int16_t *x, size_t n) {
-    const int32_t *middle = table + UP_QTABLE / 2;
+    const int32_t *middle = up_qmiddle(table);
     up_word_t *words = (void *)x;
     for (size_t i = n / 2; i; i--) {
         int32_t v = *words;
@@ -18,7 +18,7 @@ static void qact_table(const int32_t *table, int16_t *x, size_t n) {
         *words++ = up_pack(low >> 6, (int32_t)((uint32_t)high << 10));
     }
     if (n & 1) {
-        x[n - 1] = (int16_t)up_qlook(table, x[n - 1]);
+        x[n - 1] = (int16_t)up_qlook(middle, x[n - 1]);
     }
 }
 
@@ -73,7 +73,7 @@ void up_qact_process(const up_qact_t *self, int16_t *x, size_t first, size_t n, 
 
 static int32_t qgate_f(const up_qact_t *self, int32_t v, size_t c) {
     if (self->table) {
-        return up_qlook(self->table, v);
+        return up_qlook(up_qmiddle(self->table), v);
     }
     if (self->slopes) {
         return qact_slope(self->slopes[c], v);

@@ -187,9 +187,9 @@ static bool qfile_table_ok(const qfile_t *l, int32_t offset, int32_t lowest) {
     if (at % 16 || at > l->weights_size || l->weights_size - at < QFILE_TABLE_BYTES) {
         return false;
     }
-    const int32_t *table = (const void *)(l->weights + at);
+    const int32_t *middle = up_qmiddle((const void *)(l->weights + at));
     for (int32_t k = 0; k < UP_QTABLE; k++) { // straight lines: the ends are the extremes
-        int32_t x = 64 * (k - UP_QTABLE / 2), first = up_qlook(table, x), last = up_qlook(table, x + 63);
+        int32_t x = 64 * (k - UP_QTABLE / 2), first = up_qlook(middle, x), last = up_qlook(middle, x + 63);
         if (first < lowest || first > 32767 || last < lowest || last > 32767) {
             return false;
         }

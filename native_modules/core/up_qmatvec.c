@@ -28,7 +28,14 @@ static inline int32_t qmat_mac(int32_t w, int32_t v, int32_t sum) {
 int32_t up_qmat_sum(const up_qmat_t *self, const up_word_t *v) {
     const int32_t *w = self->w;
     int32_t sum = *w++;
-    for (size_t c = self->pairs; c; c--) {
+    size_t c = self->pairs;
+    for (; c >= 4; c -= 4, w += 4, v += 4) {
+        sum = qmat_mac(w[0], v[0], sum);
+        sum = qmat_mac(w[1], v[1], sum);
+        sum = qmat_mac(w[2], v[2], sum);
+        sum = qmat_mac(w[3], v[3], sum);
+    }
+    for (; c; c--) {
         sum = qmat_mac(*w++, *v++, sum);
     }
     return sum;

@@ -25,12 +25,6 @@ static inline void qrecur_input(int16_t *v, const int16_t *in, size_t inputs) {
     }
 }
 
-static inline void qrecur_output(int16_t *out, const int16_t *h, size_t hidden) {
-    for (size_t i = 0; i < hidden; i++) {
-        out[i] = h[i];
-    }
-}
-
 void up_qgru_layout(up_qgru_t *self, const int32_t *weight, up_arena_t *arena) {
     size_t hidden = self->hidden, in = up_even(self->inputs), h = up_even(hidden);
     self->rz = qrecur_mat(&weight, 2 * hidden, in + h);
@@ -48,16 +42,19 @@ void up_qgru_reset(up_qgru_t *self) {
     }
 }
 
-static void qgru_cells(const up_qgru_t *self, int16_t *h) {
+// h lies behind the input in v; `out` gets a copy.
+static void qgru_cells(const up_qgru_t *self, int16_t *restrict h, int16_t *restrict out) {
     size_t hidden = self->hidden;
-    const int16_t *r = self->pre, *z = r + hidden, *a = r + up_qstride(2 * hidden), *b = a + up_qstride(hidden);
-    const int32_t *sigmoid = self->sigmoid, *tanh = self->tanh;
-    int32_t *state = self->state;
-    for (size_t i = 0; i < hidden; i++) {
-        int32_t n = up_qlook(tanh, up_sat16(a[i] + up_mul15(up_qlook(sigmoid, r[i]), b[i]))) * (1 << 15);
-        int32_t now = n + 2 * up_rq(state[i] - n, up_qlook(sigmoid, z[i]) * (1 << 16));
-        state[i] = now;
-        h[i] = (int16_t)((now + (1 << 14)) >> 15);
+    const int16_t *restrict r = self->pre, *restrict a = r + up_qstride(2 * hidden);
+    const int32_t *sigmoid = up_qmiddle(self->sigmoid), *tanh = up_qmiddle(self->tanh);
+    int32_t *restrict state = self->state;
+    size_t b = up_qstride(hidden);
+    for (const int32_t *end = state + hidden; state < end; r++, a++) {
+        int32_t pre = up_sat16(*a + (up_mac_low(up_qlook(sigmoid, *r), a[b], 1 << 14) >> 15));
+        int32_t n = up_qlook(tanh, pre) * (1 << 15), z = up_qlook(sigmoid, r[hidden]) * (1 << 16);
+        int32_t now = n + 2 * up_rq(*state - n, z);
+        *state++ = now;
+        *h++ = *out++ = (int16_t)((now + (1 << 14)) >> 15);
     }
 }
 
@@ -70,8 +67,7 @@ void up_qgru_process(up_qgru_t *self, const int16_t *in, int16_t *out, size_t n_
         up_qmat_one(&self->rz, words, self->pre);
         up_qmat_one(&self->n_in, words, a);
         up_qmat_one(&self->n_h, words + pad / 2, a + stride);
-        qgru_cells(self, h);
-        qrecur_output(out, h, self->hidden);
+        qgru_cells(self, h, out);
     }
 }
 
@@ -93,18 +89,28 @@ void up_qlstm_reset(up_qlstm_t *self) {
     }
 }
 
-static void qlstm_cells(const up_qlstm_t *self, int16_t *h) {
-    size_t hidden = self->hidden;
-    const int16_t *pre = self->pre;
-    const int32_t *sigmoid = self->sigmoid, *tanh = self->tanh, most = (1 << 30) - 1;
-    int e = self->exponent, down = 18 - e;
-    for (size_t i = 0; i < hidden; i++) {
-        int32_t in = up_qlook(sigmoid, pre[i]), forget = up_qlook(sigmoid, pre[hidden + i]);
-        int32_t g = up_qlook(tanh, pre[2 * hidden + i]), out = up_qlook(sigmoid, pre[3 * hidden + i]);
-        int32_t c = 2 * up_rq(self->c[i], forget * (1 << 16)) + ((in * g + ((1 << e) >> 1)) >> e);
-        c = c < -most ? -most : c > most ? most : c;
-        self->c[i] = c;
-        h[i] = (int16_t)up_mul15(out, up_qlook(self->tanh_c, up_sat16((c + (1 << (down - 1))) >> down)));
+// What is at *p, and p moved on: one pointer walks over a unit's four gates, so that it stays in a register.
+static inline int32_t qlstm_next(const int16_t **p, ptrdiff_t step) {
+    int32_t v = **p;
+    *p += step;
+    #if defined(UP_DSP)
+    __asm ("" : "+r" (*p));
+    #endif
+    return v;
+}
+
+static void qlstm_cells(const up_qlstm_t *self, int16_t *restrict h, int16_t *restrict out) {
+    ptrdiff_t hidden = self->hidden, back = 1 - 3 * hidden;
+    const int16_t *p = self->pre;
+    const int32_t *sigmoid = up_qmiddle(self->sigmoid), *tanh = up_qmiddle(self->tanh), *tanh_c = up_qmiddle(self->tanh_c);
+    const int32_t e = self->exponent, down = 18 - e, half = (1 << e) >> 1, half_down = 1 << (down - 1);
+    int32_t *restrict state = self->c;
+    for (const int32_t *end = state + hidden; state < end;) {
+        int32_t in = up_qlook(sigmoid, qlstm_next(&p, hidden)), forget = up_qlook(sigmoid, qlstm_next(&p, hidden));
+        int32_t fed = up_mac_low(in, up_qlook(tanh, qlstm_next(&p, hidden)), half) >> e;
+        int32_t c = up_sat31(2 * up_rq(*state, forget * (1 << 16)) + fed), o = up_qlook(sigmoid, qlstm_next(&p, back));
+        *state++ = c;
+        *h++ = *out++ = (int16_t)(up_mac_low(o, up_qlook(tanh_c, up_sat16((c + half_down) >> down)), 1 << 14) >> 15);
     }
 }
 
@@ -114,7 +120,6 @@ void up_qlstm_process(up_qlstm_t *self, const int16_t *in, int16_t *out, size_t 
     for (size_t t = 0; t < n_frames; t++, in += step, out += stride) {
         qrecur_input(v, in, self->inputs);
         up_qmat_one(&self->mat, (const void *)v, self->pre);
-        qlstm_cells(self, h);
-        qrecur_output(out, h, self->hidden);
+        qlstm_cells(self, h, out);
     }
 }

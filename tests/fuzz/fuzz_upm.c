@@ -8,7 +8,7 @@
 
 #include "up_model.h"
 
-enum { MOST = 1 << 16, ARENA = 1 << 18, SEEDS = 64 };
+enum { MOST = 1 << 16, ARENA = 1 << 18, SEEDS = 128, FRAMES = 150 };
 
 static uint32_t state;
 
@@ -20,11 +20,15 @@ static uint32_t rnd(uint32_t below) {
 }
 
 static uint32_t crc(const uint8_t *p, size_t n, uint32_t c) {
-    while (n--) {
-        c ^= *p++;
+    static uint32_t table[256]; // of each byte, made at the first call
+    for (uint32_t i = 0; !table[255] && i < 256; i++) {
+        table[i] = i;
         for (int k = 0; k < 8; k++) {
-            c = c & 1 ? c >> 1 ^ 0xedb88320u : c >> 1;
+            table[i] = table[i] & 1 ? table[i] >> 1 ^ 0xedb88320u : table[i] >> 1;
         }
+    }
+    while (n--) {
+        c = c >> 8 ^ table[(c ^ *p++) & 255];
     }
     return c;
 }
@@ -33,6 +37,10 @@ static void put32(uint8_t *p, uint32_t v) {
     for (int i = 0; i < 4; i++) {
         p[i] = (uint8_t)(v >> 8 * i);
     }
+}
+
+static uint32_t get32(const uint8_t *p) {
+    return p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
 }
 
 // A value a careless reader trips over.
@@ -44,16 +52,20 @@ static uint32_t awkward(void) {
 
 static size_t damage(uint8_t *b, size_t n) {
     for (uint32_t times = 1 + rnd(3); times; times--) {
-        // Mostly the header, the section table and the layer list: weights are just numbers.
-        size_t at = rnd(4) ? rnd(n < 512 ? (uint32_t)n : 512) : rnd((uint32_t)n);
+        // Mostly the header, the section table and the layer list: a float weight is just a number. Those of
+        // an integer model are checked, one by one and as sums, and so are its tables.
+        bool integer = n > 28 && b[28];
+        size_t at = rnd(integer ? 2 : 4) ? rnd(n < 512 ? (uint32_t)n : 512) : rnd((uint32_t)n);
         uint32_t v = awkward();
-        switch (rnd(6)) {
+        size_t word = at & ~(size_t)3;
+        switch (rnd(7)) {
             case 0: b[at] ^= (uint8_t)(1u << rnd(8)); break;
             case 1: b[at] = (uint8_t)v; break;
             case 2: if (at + 2 <= n) { b[at & ~(size_t)1] = (uint8_t)v; b[at | 1] = (uint8_t)(v >> 8); } break;
-            case 3: if ((at & ~(size_t)3) + 4 <= n) { put32(b + (at & ~(size_t)3), v); } break;
+            case 3: if (word + 4 <= n) { put32(b + word, v); } break;
             case 4: if (n > 64 && !rnd(4)) { n -= rnd((uint32_t)n); } break;
-            default: if ((at & ~(size_t)3) + 4 <= n && at >= 4) { memmove(b + (at & ~(size_t)3), b + rnd((uint32_t)(n - 4)), 4); }
+            case 5: if (word + 4 <= n) { put32(b + word, get32(b + word) + 16 * (rnd(513) - 256)); } break; // an offset moved
+            default: if (word + 4 <= n && at >= 4) { memmove(b + word, b + rnd((uint32_t)(n - 4)), 4); }
         }
         if (n < 1) {
             return 0;
@@ -68,6 +80,16 @@ static size_t damage(uint8_t *b, size_t n) {
     return n;
 }
 
+// Noise up to full scale, of the two extremes only, of one throughout, or any float at all.
+static float loud(uint32_t kind) {
+    switch (kind) {
+        case 0: return (float)(int)(rnd(2001) - 1000) * 1e-3f;
+        case 1: return rnd(2) ? 1.0f : -1.0f;
+        case 2: return -1.0f;
+        default: return up_from_bits(rnd(0));
+    }
+}
+
 // Runs an accepted file in an arena of exactly the size it asked for.
 static void use(const uint8_t *b, size_t n, size_t bytes) {
     uint8_t *memory = malloc(bytes);
@@ -76,11 +98,20 @@ static void use(const uint8_t *b, size_t n, size_t bytes) {
     if (!memory || up_model_layout(&model, b, n, &arena) != 0) {
         abort(); // measured and laid out must agree
     }
-    float x[100];
-    for (int i = 0; i < 100; i++) {
-        x[i] = (float)(int)(rnd(2001) - 1000) * 1e-3f;
+    float x[FRAMES], knobs[UP_MAX_INPUTS];
+    uint32_t kind = rnd(4);
+    for (int k = 0; k < UP_MAX_INPUTS; k++) {
+        knobs[k] = rnd(2) ? UP_MAX_KNOB : -UP_MAX_KNOB;
     }
-    up_model_process(model, x, x, 100);
+    if (rnd(2)) {
+        up_model_set_knobs(model, knobs);
+    }
+    for (int i = 0; i < FRAMES; i++) {
+        x[i] = loud(kind);
+    }
+    uint32_t cut = rnd(FRAMES + 1);
+    up_model_process(model, x, x, cut);
+    up_model_process(model, x + cut, x + cut, FRAMES - cut);
     free(memory);
 }
 

@@ -13,6 +13,11 @@ MODELS = (
     "tcn_tanh", "tcn_tanh_fast", "tcn_gated", "tcn_relu", "tcn_softsign",
     "wavenet", "wavenet_fast", "wavenet_blended",
 )  # fmt: skip
+INTEGERS = (
+    "q_conv", "q_gated", "q_blended", "q_side", "q_gru", "q_lstm", "q_film", "q_act", "q_mixed", "q_deemphasis",
+    "q7", "q7_narrow",
+)  # fmt: skip
+ALL = MODELS + INTEGERS
 
 
 def read(name):
@@ -75,9 +80,18 @@ def test_output_is_bit_identical_where_there_is_a_fused_multiply_add():
         assert (digest == want) or not target.EXACT, (name, digest, want)
 
 
+def test_integers_are_those_of_the_numpy_reference_on_every_target():
+    x = floats("input.f32")
+    for name in INTEGERS:
+        y = play(model(name), x, 64)
+        digest = "".join("%02x" % b for b in hashlib.sha256(bytes(y)).digest())
+        with open(name + ".sha256") as f:
+            assert digest == f.read().strip(), name
+
+
 def test_any_block_size_gives_the_same_bits():
     x = floats("input.f32")[:400]
-    for name in MODELS:
+    for name in ALL:
         whole = bytes(play(model(name), x, len(x)))
         for block in (1, 7, 63, 65):
             assert bytes(play(model(name), x, block)) == whole, (name, block)
@@ -85,7 +99,7 @@ def test_any_block_size_gives_the_same_bits():
 
 def test_in_place_gives_the_same_bits():
     x = floats("input.f32")
-    for name in MODELS:
+    for name in ALL:
         y = array.array("f", x)
         model(name).process(y, y)
         assert bytes(y) == bytes(play(model(name), x, 64)), name
@@ -93,7 +107,7 @@ def test_in_place_gives_the_same_bits():
 
 def test_reset_is_a_fresh_start():
     x = floats("input.f32")
-    for name in MODELS:
+    for name in ALL:
         net = model(name)
         first = bytes(play(net, x, 64))
         net.reset()
@@ -119,7 +133,7 @@ def test_knobs_change_the_sound_and_are_checked():
 
 
 def test_arena_fits_exactly():
-    for name in MODELS:
+    for name in ALL:
         blob = read(name + ".upm")
         size = pedal_nn.arena_size(blob)
         pedal_nn.Model(blob, bytearray(size))
@@ -132,7 +146,7 @@ def test_arena_fits_exactly():
 
 def test_a_frame_that_is_not_finite_is_silence_and_leaves_no_trace():
     x = floats("input.f32")
-    for name in MODELS:
+    for name in ALL:
         zeroed, broken = array.array("f", x), array.array("f", x)
         for at, value in ((5, "nan"), (80, "inf"), (81, "-inf")):
             zeroed[at] = 0.0
@@ -191,7 +205,7 @@ def test_process_allocates_nothing():
     import micropython
 
     x = floats("input.f32")[:64]
-    for name in MODELS:
+    for name in ALL:
         net = model(name)
         micropython.heap_lock()
         try:

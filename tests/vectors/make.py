@@ -1,7 +1,8 @@
-"""Makes the vectors beside it: python tests/vectors/make.py. Seeded, so the same files every time.
+"""Makes the vectors beside it: python -m tests.vectors.make. Seeded, so the same files every time.
 
 NAME.upm is a small model, input.f32 what goes in, NAME.f32 what comes out of the float64 numpy
 reference, NAME.sha256 the hash of what a target with fused multiply-add puts out, bit for bit.
+Integer models, q_NAME, need no NAME.f32: their hash is of the numpy reference itself, for every target.
 """
 
 import hashlib
@@ -9,7 +10,9 @@ from pathlib import Path
 
 import numpy as np
 from upedal import layers as L
-from upedal import native, reference, upm
+from upedal import native, reference, reference_q, upm
+
+from tests import random_q
 
 HERE = Path(__file__).parent
 FRAMES = 600
@@ -114,6 +117,14 @@ MODELS = {
 }
 
 
+# Kinds of random integer models, and a seed each that makes a small one with sound in it.
+INTEGERS = {
+    "q_conv": ("conv", 6), "q_gated": ("conv_gated", 3), "q_blended": ("conv_blended", 2), "q_side": ("conv_side", 6),
+    "q_gru": ("gru", 5), "q_lstm": ("lstm", 7), "q_film": ("film", 2), "q_act": ("activation", 4),
+    "q_mixed": ("mixed", 25), "q_deemphasis": ("deemphasis", 5), "q7": ("q7", 5), "q7_narrow": ("q7", 2),
+}  # fmt: skip
+
+
 def signal():
     """A decaying chord with a burst of noise and some silence; peak 0.8."""
     rng = np.random.default_rng(0)
@@ -135,6 +146,11 @@ def main():
             raise SystemExit("hashes need a CPU with fused multiply-add")
         digest = hashlib.sha256(native.render(blob, x, prewarm=0).tobytes()).hexdigest()
         (HERE / f"{name}.sha256").write_text(digest + "\n")
+    for name, (kind, seed) in INTEGERS.items():
+        model = random_q.model(seed, kind)
+        upm.save(model, HERE / f"{name}.upm")
+        y = np.asarray(reference_q.render(model, x), np.float32)
+        (HERE / f"{name}.sha256").write_text(hashlib.sha256(y.tobytes()).hexdigest() + "\n")
 
 
 if __name__ == "__main__":
