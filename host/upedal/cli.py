@@ -56,30 +56,58 @@ def do_train(args):
         _print(f"note: {args.board} runs at {profile.rate_hz} Hz, the recordings at {rate} Hz")
     dry, wet, alignment = audio.align(dry, wet, rate)
     _print(f"wet is {alignment.lag_frames} frames late, polarity {alignment.polarity:+d}")
-    out_dir = args.work or f"{args.output}.train"
-    done = train(
-        dry, wet, rate, plan, minutes=args.minutes, out_dir=out_dir, seed=args.seed, device=args.device,
-        resume=not args.fresh,
-    )  # fmt: skip
     meta = {"name": args.name, "author": args.author, "gear": args.gear, "licence": args.licence}
-    meta |= {"recipe": plan.name, "seed": args.seed, "validation_esr": f"{done.val_esr:.5f}"}
-    model = pack(done.net, rate, grade=profile.grade if profile else "accurate", meta=meta)
+    meta |= {"recipe": plan.name, "seed": args.seed}
+    how = {"minutes": args.minutes, "out_dir": args.work or f"{args.output}.train", "seed": args.seed, "resume": not args.fresh}
+    if plan.net == "tcn8":
+        model, net, figures = _train_q7(dry, wet, rate, plan, how, meta, profile)
+    else:
+        done = train(dry, wet, rate, plan, device=args.device, **how)
+        meta["validation_esr"] = f"{done.val_esr:.5f}"
+        model = pack(done.net, rate, grade=profile.grade if profile else "accurate", meta=meta)
+        figures = (done.val_esr, f"validation ESR {done.val_esr:.3%}, test ESR {done.test_esr:.3%}", done)
+
+        def net(x):
+            return render(done.net, x)
+
     size = upm.save(model, args.output)
+    worst, told, done = figures
     ended = "stopped by Ctrl-C; the best so far" if done.interrupted else "done"
-    _print(f"{ended}: validation ESR {done.val_esr:.3%}, test ESR {done.test_esr:.3%}, {done.seconds:.0f} s")
-    if done.val_esr > 0.2:
+    _print(f"{ended}: {told}, {done.seconds:.0f} s")
+    if worst > 0.2:
         _print("[bold]above 20 % something is wrong with the recordings[/]: latency over 40 ms, another take, an effect")
     if args.test:
         (x, _), (y, _) = audio.read(args.test[0]), audio.read(args.test[1])
         lag = alignment.lag_frames
         n = min(len(x), len(y)) - abs(lag)
         x, y = x[max(-lag, 0) :][:n], y[max(lag, 0) :][:n]
-        _print(f"on {args.test[1]}: ESR {audio.esr(y, render(done.net, x)):.4%} (net)")
+        _print(f"on {args.test[1]}: ESR {audio.esr(y, net(x)):.4%} (net)")
         _print(f"on {args.test[1]}: ESR {audio.esr(y, _render(args.output, x)):.4%} (simulator)")
-    _print(f"{args.output}: {size} bytes")
+    _print(f"{args.output}: {size} bytes, {model.arithmetic}")
     for board, share in cost.loads(model):
         if share is not None and (profile is None or board.name == profile.name):
             _print(f"  {board.name}: load about {share:.0%} (estimate)")
+
+
+def _train_q7(dry, wet, rate, plan, how, meta, profile):
+    """(QModel, audio -> output, (ESR, text, result)) of a net of 8 bits; emphasis and dither are the board's, where it
+    has them."""
+    import dataclasses
+
+    from . import tcn8, train_tcn8
+    from .reproduce.packing import q7_model
+
+    if profile and profile.pre_emphasis is not None:
+        plan = dataclasses.replace(plan, emphasis=profile.pre_emphasis, dither=profile.dither)
+    done = train_tcn8.train(dry, wet, rate, plan, **how)
+    model = q7_model(done.net, done.front, done.scale)
+    model.meta |= {k: str(v) for k, v in meta.items() if v is not None}
+    told = f"test ESR {done.q7_esr:.3%} (float {done.float_esr:.3%})"
+
+    def play(x):
+        return tcn8.render_q7(done.net, done.front, done.scale, x)
+
+    return model, play, (done.q7_esr, told, done)
 
 
 def _render(path, x, knobs=None, prewarm=None):
@@ -95,11 +123,28 @@ def do_pack(args):
     from .pack import from_checkpoint, pack
 
     net, recipe, rate, val_esr = from_checkpoint(args.checkpoint)
-    grade = args.grade or (boards.load(args.board).grade if args.board else "accurate")
+    profile = boards.load(args.board) if args.board else None
+    grade = args.grade or (profile.grade if profile else "accurate")
     meta = {"name": args.name, "author": args.author, "gear": args.gear, "licence": args.licence}
     meta |= {"recipe": recipe.name, "validation_esr": f"{val_esr:.5f}"}
-    size = upm.save(pack(net, rate, grade=grade, meta=meta), args.output)
-    _print(f"{args.output}: {size} bytes, {grade} activations")
+    model, notes = _in_arithmetic(args, pack(net, rate, grade=grade, meta=meta), profile)
+    size = upm.save(model, args.output)
+    _print(*notes, f"{args.output}: {size} bytes, {model.arithmetic}, {model.grade} activations")
+
+
+def _in_arithmetic(args, model, profile):
+    """(the model in the arithmetic that was asked for or pays, [lines to print])"""
+    from pathlib import Path
+
+    from . import audio, rates
+    from .pack import choose
+
+    calibration = None
+    if args.calibrate:
+        calibration, rate = audio.read(args.calibrate)
+        if rate != model.rate_hz:
+            calibration = rates.resample(calibration, rate, model.rate_hz)
+    return choose(model, args.arithmetic, profile, calibration, args.calibrate and Path(args.calibrate).name)
 
 
 def do_convert(args):
@@ -112,33 +157,66 @@ def do_convert(args):
         print(f"upedal: note: {text}", file=sys.stderr)
 
     model = convert.read(args.input, size=args.size, warn=warn)
+    if args.to == "max78000":
+        return _to_max78000(args, model)
     profile = boards.load(args.board) if args.board else None
-    if args.rate_hz:
-        from . import rates
+    folder = args.output.endswith("/") or Path(args.output).is_dir()
+    if folder and args.to not in (None, "c"):
+        raise UpedalError(f"{args.output} is a folder; only --to c fills one")
+    to = "c" if folder else convert.target(args.output, args.to)
+    if model.arithmetic != "f32":
+        _only_copied(args, model, to)
+    else:
+        if args.rate_hz:
+            from . import rates
 
-        model = rates.scale(model, args.rate_hz)
-    model.grade = args.grade or (profile.grade if profile else model.grade)
-    if args.output.endswith("/") or Path(args.output).is_dir():
-        if args.to not in (None, "c"):
-            raise UpedalError(f"{args.output} is a folder; only --to c fills one")
+            model = rates.scale(model, args.rate_hz)
+        model.grade = args.grade or (profile.grade if profile else model.grade)
+    if to in ("upm", "c"):
+        measure.level(model)
+        if model.arithmetic == "f32":
+            model, notes = _in_arithmetic(args, model, profile)
+            _print(*notes)
+    elif args.arithmetic == "q15":
+        raise UpedalError(f"{args.output}: {to} files hold floats only; --arithmetic q15 needs a .upm or C source")
+    if folder:
         from .convert import csource
 
-        measure.level(model)
         csource.write_folder(model, args.output, Path(args.input).stem)
         _print(f"{args.output}: the model as a C header, the core, an example")
         return
-    to = convert.target(args.output, args.to)
-    if to in ("upm", "c"):
-        measure.level(model)
     size = convert.write(model, args.output, to=to, warn=warn)
     total = cost.instructions(model)[0]
-    _print(f"{args.output}: {size} bytes; {sum(map(upm.macs, model.layers)):,} MACs a sample")
+    _print(f"{args.output}: {size} bytes, {model.arithmetic}; {sum(map(upm.macs, model.layers)):,} MACs a sample")
     if profile and profile.budget_cycles_per_sample:
         if profile.rate_hz != model.rate_hz:
             warn(f"{profile.name} runs at {profile.rate_hz} Hz, the model at {model.rate_hz} Hz: see docs/models.md")
         cycles = cost.cycles(model, profile.core)
         share = "not known" if cycles is None else f"about {cycles / profile.budget_cycles_per_sample:.0%}"
         _print(f"  {profile.name}: load {share} (estimate), {total:,} instructions a sample")
+
+
+def _only_copied(args, model, to):
+    """Refuses what an integer model cannot become."""
+    if to not in ("upm", "c"):
+        raise UpedalError(f"{args.input}: {model.arithmetic}, and {to} files hold floats; convert the f32 file")
+    for option in ("rate_hz", "grade", "calibrate"):
+        if getattr(args, option):
+            text = f"--{option.replace('_', '-')} changes floats"
+            raise UpedalError(f"{args.input}: {model.arithmetic}, and {text}; convert the f32 file")
+    if args.arithmetic not in (None, "auto", model.arithmetic):
+        raise UpedalError(f"{args.input}: {model.arithmetic} already; for {args.arithmetic} convert the f32 file")
+
+
+def _to_max78000(args, model):
+    """A q7 model as a folder for the tools of the MAX78000's accelerator."""
+    from pathlib import Path
+
+    from .convert import max78000
+
+    made = max78000.write_model(model, args.output, Path(args.input).stem, where=args.input)
+    names = ", ".join(path.name for path in made)
+    _print(f"{args.output}: {names}; README.txt says how a program is made of them")
 
 
 def do_info(args):
@@ -232,6 +310,21 @@ def do_bench(args):
         Path(args.json).write_text(json.dumps(result, indent=1) + "\n")
 
 
+def do_reproduce(args):
+    from pathlib import Path
+
+    from . import reproduce
+
+    result = reproduce.run(
+        args.output, data=args.data, only=args.only, minutes=args.minutes, full=args.full,
+        changes=args.set, seed=args.seed, console=_console(),
+    )  # fmt: skip
+    print((Path(args.output) / "results.md").read_text(encoding="utf-8"), end="")
+    done = f"{result['finished']} of {result['planned']} trainings are done"
+    _print(f"{args.output}/report.html: {done}" + ("; the same command goes on" if result["interrupted"] else ""))
+    return 130 if result["interrupted"] else 0
+
+
 def do_boards(args):
     from . import board
 
@@ -247,6 +340,11 @@ def do_doctor(args):
 def _meta(p):
     for key in ("name", "author", "gear", "licence"):
         p.add_argument(f"--{key}", help=f"{key}, kept in the file")
+
+
+def _arithmetic(p):
+    p.add_argument("--arithmetic", choices=("auto", "f32", "q15"), help="auto with --board, else f32")
+    p.add_argument("--calibrate", metavar="FILE.wav", help="q15: audio to choose the scales by (default: built in)")
 
 
 def _verbs(add):
@@ -275,17 +373,19 @@ def _verbs(add):
     p = add("pack", "write a .upm from a training checkpoint")
     p.add_argument("checkpoint")
     p.add_argument("-o", "--output", required=True)
-    p.add_argument("--board", help="profile that decides the grade")
+    p.add_argument("--board", help="profile that decides grade and arithmetic")
     p.add_argument("--grade", choices=("accurate", "fast"), help="of tanh and sigmoid")
+    _arithmetic(p)
     _meta(p)
 
     p = add("convert", "model files of other programs, in and out (docs/models.md)")
     p.add_argument("input", help=".upm, .nam, .namb, GuitarML, AIDA-X or RTNeural .json, NeuralSeed .h")
-    p.add_argument("output", help=".upm, .nam, .namb, .json, .aidax, .h; or FOLDER/ for C source")
-    p.add_argument("--to", help="upm, nam, namb, guitarml, aidax or c (default: by the ending)")
+    p.add_argument("output", help=".upm, .nam, .namb, .json, .aidax, .h; or FOLDER/ for C source or the MAX78000")
+    p.add_argument("--to", help="upm, nam, namb, guitarml, aidax, c or max78000 (default: by the ending)")
     p.add_argument("--size", help="of a container's models: lite, full or 0..1 (default: the largest)")
-    p.add_argument("--board", help="profile that decides the grade and tells the load")
+    p.add_argument("--board", help="profile that decides grade and arithmetic, and tells the load")
     p.add_argument("--grade", choices=("accurate", "fast"), help="of tanh and sigmoid")
+    _arithmetic(p)
     p.add_argument("--rate-hz", type=int, help="scale a convolutional net to a multiple of its rate")
 
     p = add("info", "explain a .upm file in full")
@@ -320,6 +420,16 @@ def _verbs(add):
     p.add_argument("--block", type=int, default=64, help="of the printed table (%(default)s)")
     p.add_argument("--json", metavar="FILE", help="write all rows")
 
+    p = add("reproduce", "a paper's experiments, trained, measured and drawn on one page")
+    p.add_argument("experiment", choices=("tinyml-distortion",))
+    p.add_argument("--data", metavar="FOLDER", help="of recordings (default: only the built-in pedals)")
+    p.add_argument("--only", nargs="+", metavar="NAME", help="recordings: ds1 overdrive diode distortion klon fuzz jvm410h")
+    p.add_argument("--minutes", type=float, default=10.0, help="of training a net (%(default)s)")
+    p.add_argument("--full", action="store_true", help="Fig. 4 with nets 8, 16, 24 and 32 wide")
+    p.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="change a key of the 8-bit recipe")
+    p.add_argument("--seed", type=int, default=0)
+    p.add_argument("-o", "--output", default="tinyml-distortion", help="folder to leave everything in (%(default)s)")
+
     add("boards", "the board profiles: budget, and what was verified how")
     add("doctor", "what is installed, what is missing, and the command that brings it")
 
@@ -345,7 +455,7 @@ def _keep_inputs(args):
     output = getattr(args, "output", None)
     if not output or not os.path.exists(output):
         return
-    for name in ("dry", "wet", "input", "rig", "model", "checkpoint"):
+    for name in ("dry", "wet", "input", "rig", "model", "checkpoint", "calibrate"):
         path = getattr(args, name, None)
         if path and os.path.exists(path) and os.path.samefile(path, output):
             raise UpedalError(f"{output}: is the {name} as well; expected another file to write")

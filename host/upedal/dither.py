@@ -13,7 +13,7 @@ Start of channel c from a 32-bit seed (the finaliser of MurmurHash3; 0 becomes 1
 High-pass, a 2nd-order Butterworth by the bilinear transform, coefficients in Q14:
     y[n] = (B * (t[n] - 2 t[n-1] + t[n-2]) - A1 * y[n-1] - A2 * y[n-2] + 8192) >> 14
 Result:
-    out = clamp((64 * audio + d + 8192) >> 14, -128, 127)    d: "off" 0, "white" t, "shaped" 2 * y
+    out = clamp((64 * audio + d + 8192) >> 14, -128, 127)    d: "none" 0, "white" t, "shaped" 2 * y
 
 `bounds` proves that no sum leaves int32 and y stays int16.
 """
@@ -25,7 +25,7 @@ import numpy as np
 
 from .errors import UpedalError
 
-KINDS = ("off", "white", "shaped")
+KINDS = ("none", "white", "shaped")
 RATE_HZ, CUTOFF_HZ = 44100, 17000
 MOST_CHANNELS = 64
 HALF = 1 << 13  # half an LSB of noise, and one half in Q14
@@ -142,7 +142,7 @@ class Ditherer:
     def noise(self, n):
         """The next n values of d, int32 [channels][n], 2^14 to the LSB."""
         out = np.zeros((self.channels, n), np.int32)
-        if self.kind != "off":
+        if self.kind != "none":
             for at in range(0, n, _BLOCK):
                 out[:, at : at + _BLOCK] = self._block(min(_BLOCK, n - at))
         return out
@@ -179,5 +179,5 @@ class Ditherer:
 
 
 def requantise(audio_q15, channels, seed, kind="shaped", *, rate_hz=RATE_HZ, cutoff_hz=CUTOFF_HZ):
-    """int16 [n] (q15) -> int8 [channels][n], from a fresh start. kind: "off", "white", "shaped"."""
+    """int16 [n] (q15) -> int8 [channels][n], from a fresh start. kind: "none", "white", "shaped"."""
     return Ditherer(channels, seed, kind, rate_hz=rate_hz, cutoff_hz=cutoff_hz).process(audio_q15)

@@ -43,7 +43,7 @@ def calibration_signal(rate_hz, seconds=SECONDS):
     phase = 2 * np.pi * low * (n // 8) / rate_hz / np.log(high / low) * ((high / low) ** t - 1)
     noise = 0.1 * np.random.default_rng(0).standard_normal(n // 8)
     parts = [third[0], 10 ** (-10 / 20) * third[1], np.sin(phase), noise, 0.05 * third[2], 0.3 * guitar]
-    parts = np.concatenate(parts)[:n]
+    parts = np.concatenate(parts)[: n - n // 16]
     return np.concatenate([parts, np.zeros(n - len(parts))])
 
 
@@ -56,11 +56,21 @@ def _inputs(model, audio, knobs):
         audio = np.asarray(audio, np.float64)
         if audio.ndim != 1 or len(audio) == 0 or not np.isfinite(audio).all():
             raise UpedalError(f"calibration: audio of shape {audio.shape}; expected finite mono [n]")
+        audio = _loudest(audio, round(SECONDS * model.rate_hz))
         audio = np.concatenate([audio, audio / max(np.abs(audio).max(), 1e-3)])  # someone will play louder
     settings = [knobs] if knobs is not None else _corners(model.knobs)
     return np.concatenate(
         [np.stack([audio] + [np.full(len(audio), float(v)) for v in setting]) for setting in settings], axis=1
     )
+
+
+def _loudest(audio, n):
+    """The n frames of most energy."""
+    if len(audio) <= n:
+        return audio
+    energy = np.concatenate([[0.0], np.cumsum(audio * audio)])
+    at = int(np.argmax(energy[n:] - energy[:-n]))
+    return audio[at : at + n]
 
 
 def _corners(knobs):

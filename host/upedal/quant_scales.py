@@ -7,8 +7,9 @@ unit, and so has a signal behind one.
 
 A group that mixes loud with quiet (a residual that grows, a sum of many layers) would cost the quiet ones
 their bits. Beyond a RATIO a sum is therefore "split": computed as columns of weight 1 of a matrix, where every
-input has a unit of its own. That costs channels² multiplications. A slot number is used again and again, so a signal is named by the
-layer that wrote it; -1 is the model's input.
+input has a unit of its own. That costs channels² multiplications.
+
+A slot number is used again and again, so a signal is named by the layer that wrote it; -1 is the input.
 """
 
 import numpy as np

@@ -22,22 +22,27 @@ class Recipe:
 
     name: str = "recipe"
     note: str = ""  # where the recipe comes from
-    net: str = _choice("gru", "lstm", "tcn", "wavenet")
+    net: str = _choice("gru", "lstm", "tcn", "wavenet", "tcn8")
     # The net.
-    hidden: int = _number(16, 1, 128)  # gru, lstm: units
+    hidden: int = _number(16, 1, 128)  # gru, lstm: units; tcn8: channels of its layers
     depth: int = _number(1, 1, 3)  # gru, lstm: layers
     skip: bool = True  # gru: add the input to the output; tcn: sum all activations
-    channels: int = _number(8, 1, 256)  # tcn
-    kernel: int = _number(3, 1, 64)  # tcn: taps
-    dilations: list = field(default_factory=lambda: [1, 2, 4, 8, 16, 32, 64, 128])  # tcn
+    channels: int = _number(8, 1, 256)  # tcn; tcn8: dithered inputs, to 64
+    kernel: int = _number(3, 1, 64)  # tcn, tcn8 (to 9): taps
+    dilations: list = field(default_factory=lambda: [1, 2, 4, 8, 16, 32, 64, 128])  # tcn, tcn8
     activation: str = _choice("tanh", "softsign", "relu", "gated", "leaky_relu")  # tcn, wavenet
     arrays: list = field(default_factory=list)  # wavenet: {channels, kernels, dilations, head} each
     head_taps: int = _number(1, 1, 64)  # wavenet
     residual: bool = True  # tcn
+    # tcn8: how audio becomes 8 bit, and the phase with fake quantisation.
+    dither: str = _choice("shaped", "white", "none")
+    input_gain: int = _number(-1, -1, 3)  # left shift of the emphasised audio; -1: from the data
+    qat_start: float = _number(0.55, 0.01, 0.99)  # of the budget, which the float phase takes
+    qat_rate: float = _number(1e-3, 1e-7, 1.0)  # learning rate it starts with
     # The loss: weights of its parts.
     esr: float = _number(1.0, 0.0, 100.0)
     emphasised: float = _number(0.0, 0.0, 100.0)  # ESR after pre-emphasis
-    emphasis: float = _number(0.85, 0.0, 0.999)  # its coefficient
+    emphasis: float = _number(0.85, 0.0, 0.999)  # its coefficient; tcn8: of the signal itself
     dc: float = _number(0.0, 0.0, 100.0)
     # The optimiser, Adam.
     learning_rate: float = _number(5e-3, 1e-7, 1.0)
@@ -63,8 +68,19 @@ class Recipe:
             return RecurrentNet(self.net, self.hidden, self.depth, self.skip)
         if self.net == "wavenet":
             return self._wavenet()
+        if self.net == "tcn8":
+            return self._tcn8()
         shape = (self.channels, self.kernel, tuple(self.dilations), self.activation)
         return nets.TcnNet(*shape, self.residual, self.skip)
+
+    def _tcn8(self):
+        from .tcn8 import Tcn8
+
+        limits = (("channels", self.channels, 64), ("kernel", self.kernel, 9))
+        for key, value, most in (*limits, ("dilations", max(self.dilations), 1023)):
+            if value > most:
+                raise UpedalError(f"recipe {self.name}: {key} {value}; expected at most {most}")
+        return Tcn8(1, self.hidden, self.kernel, tuple(self.dilations))
 
     def _wavenet(self):
         from .nets_more import WaveNet

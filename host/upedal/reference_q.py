@@ -161,7 +161,7 @@ def high_passed(filter_, t):
 
 def dithered(layer, x):
     d = 0
-    if layer.kind != "off":
+    if layer.kind != "none":
         s = dither.uniform_states(dither.starts(layer.seed, layer.out), x.shape[1]).astype(np.int64)
         d = (s >> 18) - (s & 16383)
     if layer.kind == "shaped":
@@ -192,7 +192,7 @@ def render_int(model, x, knobs=None, prewarm=0):
     """The last layer's integers, int64 [n], for audio x [n]; otherwise as render."""
     values = [k[4] for k in model.knobs] if knobs is None else knobs
     audio = np.concatenate([np.zeros(prewarm, np.float32), np.asarray(x, np.float32)])
-    inputs = [audio] + [np.full(len(audio), v, np.float32) for v in values]
+    inputs = [np.where(np.abs(audio) < 1024, audio, 0)] + [np.full(len(audio), v, np.float32) for v in values]
     slots = {0: np.stack([from_float(v, units) for v, units in zip(inputs, model.units, strict=True)])}
     for layer in model.layers:
         slots[layer.dst] = run(layer, slots)

@@ -248,7 +248,7 @@ static int file_units(const uint8_t *b, up_info_t *info) {
     for (uint32_t k = 0; k < info->inputs; k++) {
         float u = file_f32(units + 4 * k);
         if (!(u > 0.0f && u <= 16777216.0f)) {
-            return UP_E_FINITE;
+            return UP_E_UNITS;
         }
     }
     return 0;

@@ -49,7 +49,7 @@ static bool qfile_conv_ok(const qfile_t *l) {
     }
     int64_t shift = (int64_t)l->n[3] + 8 - l->n[2];
     bool bits = l->n[2] == 1 || l->n[2] == 2 || l->n[2] == 4 || l->n[2] == 8;
-    return !l->q7 || (!l->side && !l->gate && !l->plus && (l->act == UP_ACT_LINEAR || l->act == UP_ACT_RELU) && bits
+    return !l->q7 || (l->taps <= 9 && !l->side && !l->gate && !l->plus && (l->act == UP_ACT_LINEAR || l->act == UP_ACT_RELU) && bits
                       && shift >= -15 && shift <= 15);
 }
 
@@ -260,9 +260,12 @@ static bool qfile_slopes_ok(const qfile_t *l, size_t bytes) {
 }
 
 static bool qfile_state_ok(const qfile_t *l) {
+    if (l->op != UP_OP_LSTM) {
+        return true;
+    }
     const int32_t *c = (const int32_t *)(const void *)(l->weights + l->offset)
         + up_qlstm_words(l->in, l->out) - l->out - up_even(l->out) / 2;
-    for (size_t i = 0; l->op == UP_OP_LSTM && i < l->out; i++) {
+    for (size_t i = 0; i < l->out; i++) {
         if (qfile_abs(c[i]) >= 1 << 30) {
             return false;
         }

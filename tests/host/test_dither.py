@@ -32,7 +32,7 @@ def by_hand(audio, channels, seed, kind):
             t = (s >> 18) - (s & 16383)
             y = (1385 * (t - 2 * t1 + t2) - 16812 * y1 - 5968 * y2 + 8192) >> 14
             t1, t2, y1, y2 = t, t1, y, y1
-            d = {"off": 0, "white": t, "shaped": 2 * y}[kind]
+            d = {"none": 0, "white": t, "shaped": 2 * y}[kind]
             row.append(min(max((64 * int(a) + d + 8192) >> 14, -128), 127))
         rows.append(row)
     return np.array(rows)
@@ -53,7 +53,7 @@ def test_follows_the_specification_in_plain_integers(kind):
 @pytest.mark.parametrize(
     "kind,digest",
     [
-        ("off", "d9155fe52106dccf922ca9a794d742f6"),
+        ("none", "d9155fe52106dccf922ca9a794d742f6"),
         ("white", "9884eec87320e14daaf31ac79b258de9"),
         ("shaped", "f68ceef88171e3bdf5f801ac7987188b"),
     ],
@@ -175,7 +175,7 @@ def sine_amplitude(signal, cycles):
 def test_a_sine_of_a_third_of_an_lsb_survives_and_without_dither_is_lost():
     n, cycles = 1 << 16, 601  # about 404 Hz
     sine = np.round(0.3 * 256 * np.sin(2 * np.pi * cycles * np.arange(n) / n)).astype(np.int16)
-    assert not dither.requantise(sine, 16, 5, "off").any()
+    assert not dither.requantise(sine, 16, 5, "none").any()
     for kind, loss in (
         ("white", 0.002),
         ("shaped", 0.015),
@@ -210,7 +210,7 @@ def test_levels_at_the_ends_clamp_instead_of_wrapping():
 @pytest.mark.parametrize(
     "make,words",
     [
-        (lambda: dither.Ditherer(1, 0, "pink"), "kind 'pink'; expected one of off, white, shaped"),
+        (lambda: dither.Ditherer(1, 0, "pink"), "kind 'pink'; expected one of none, white, shaped"),
         (lambda: dither.Ditherer(65, 0), "65 channels; expected 1 to 64"),
         (lambda: dither.Ditherer(1, 1 << 32), "seed 4294967296"),
         (lambda: dither.high_pass(32000), "below 16000"),

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from upedal import ai8x
-from upedal.convert import max78000
+from upedal.convert import max78000, max78000_layout
 from upedal.errors import UpedalError
 
 torch = pytest.importorskip("torch")
@@ -169,16 +169,16 @@ def test_no_layer_writes_where_it_reads_or_outside_its_memory(dilation):
 def test_overlap_is_noticed():
     layer = conv(1, 1, 3, dilation=128)
     with pytest.raises(UpedalError, match="layer 5: writes bytes -512 to 2560 of 32768"):
-        max78000._check_memory("layer 5", layer, 704, 448, 0x4000, 0)
+        max78000_layout._check_memory("layer 5", layer, 704, 448, 0x4000, 0)
     with pytest.raises(UpedalError, match="reads 8192 to 11008; expected no overlap"):
-        max78000._check_memory("layer 5", layer, 704, 448, 0x2000, 0x2A00)
+        max78000_layout._check_memory("layer 5", layer, 704, 448, 0x2000, 0x2A00)
 
 
 def test_weight_memory_of_the_papers_net_is_what_the_vendors_tool_reported():
     layers = [conv(24, 16, 3)] + [conv(24, 24, 3, dilation=2**k, relu=True) for k in range(8)]
     layers.append(conv(1, 24, 1, wide=True))
-    assert [max78000._slots(layer) for layer in layers] == [8, 8, 14, 24, 24, 24, 24, 24, 24, 1]
-    assert sum(max78000.weight_bytes(layer) for layer in layers) == 36888
+    assert [max78000_layout._slots(layer) for layer in layers] == [8, 8, 14, 24, 24, 24, 24, 24, 24, 1]
+    assert sum(max78000_layout.weight_bytes(layer) for layer in layers) == 36888
 
 
 def test_readme_says_the_windows_the_command_and_the_meaning_of_the_result(tmp_path):

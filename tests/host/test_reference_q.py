@@ -140,7 +140,7 @@ def noise(layer, n):
             t = (s >> 18) - (s & 16383)
             total = int32(b * (t - 2 * t1 + t2) - a1 * y1 - a2 * y2 + 8192)
             y1, y2, t1, t2 = sat(total >> 14), y1, t, t1
-            line.append({"off": 0, "white": t, "shaped": 2 * y1}[layer.kind])
+            line.append({"none": 0, "white": t, "shaped": 2 * y1}[layer.kind])
         made.append(line)
     return made
 

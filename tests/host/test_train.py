@@ -31,8 +31,11 @@ def weights(net):
 def test_every_shipped_recipe_loads_and_builds(name):
     r = recipe.load(name)
     assert r.name == name
-    y, _ = r.build()(torch.zeros(2, 50))
-    assert y.shape == (2, 50)
+    net = r.build()
+    if r.net == "tcn8":  # trains on windows with the net's memory ahead of them: train_tcn8
+        assert net(torch.zeros(2, 1, 50 + net.receptive_field - 1)).shape == (2, 50)
+        return
+    assert net(torch.zeros(2, 50))[0].shape == (2, 50)
 
 
 def test_the_named_recipes_are_there():
@@ -47,7 +50,7 @@ def test_the_named_recipes_are_there():
         ("hidden: four", "hidden is 'four'; expected an integer"),
         ("hidden: 0", "hidden is 0; expected 1 to 128"),
         ("skip: 1", "skip is 1; expected true or false"),
-        ("net: rnn", "net is 'rnn'; expected one of ('gru', 'lstm', 'tcn', 'wavenet')"),
+        ("net: rnn", "net is 'rnn'; expected one of ('gru', 'lstm', 'tcn', 'wavenet', 'tcn8')"),
         ("dilations: [1, 0]", "dilations is [1, 0]"),
         ("learning_rate: .nan", "learning_rate is nan"),
         ("- 1", "holds list"),

@@ -153,7 +153,7 @@ def broken(change):
         (lambda m: setattr(m, "units", np.ones(2, np.float32)), "units"),
         (lambda m: setattr(m, "arithmetic", "f32"), "QConv1d in a model of f32"),
         (lambda m: m.layers.append(L.Add(1, 0, 1)), "Add in a model of q15"),
-        (lambda m: m.layers.append(Q.QDither(1, "off", 1 << 33, src=1, dst=2)), "out of range"),
+        (lambda m: m.layers.append(Q.QDither(1, "none", 1 << 33, src=1, dst=2)), "out of range"),
     ],
 )  # fmt: skip
 def test_the_packer_refuses_what_it_cannot_store(change, words):
@@ -176,7 +176,7 @@ def table(first, second):
         (lambda m: setattr(m.layers[0].matrix, "mult", np.array([-1])), "overflow"),
         (lambda m: setattr(m.layers[0], "activation", Q.QAct("tanh", table(32700 * 65536 + 69, 0))), "table"),
         (lambda m: setattr(m.layers[0], "activation", Q.QAct("tanh", table(0, -32700 * 65536 - 70))), "table"),
-        (lambda m: setattr(m, "units", np.array([0.0])), "finite"),
+        (lambda m: setattr(m, "units", np.array([0.0])), "units"),
         (lambda m: setattr(m.layers[0], "scale", 0.0), "layer"),
         (lambda m: setattr(m.layers[0], "scale", float("nan")), "layer"),
         (lambda m: setattr(m, "grade", "accurate"), "header"),
