@@ -108,7 +108,7 @@ def load(name_or_path):
     if text in known:
         return _read(paths.BOARDS / f"{text}.yaml")
     near = difflib.get_close_matches(text, known, 1)
-    hint = f"; did you mean {near[0]}?" if near else ""
+    hint = f"; did you mean {near[0]}?" if near else "."
     raise UpedalError(f"board {text!r} is not known{hint} Expected one of: {', '.join(known)}.")
 
 

@@ -41,6 +41,8 @@ def do_demo(args):
 
 
 def do_train(args):
+    from pathlib import Path
+
     from . import audio, cost, upm
     from . import board as boards
     from . import recipe as recipes
@@ -48,6 +50,8 @@ def do_train(args):
     from .train import render, train
 
     profile = boards.load(args.board) if args.board else None
+    if Path(args.output).is_dir():
+        raise UpedalError(f"{args.output}: is a folder; expected a file to write")
     plan = recipes.load(args.recipe, args.set)
     (dry, rate), (wet, wet_rate) = audio.read(args.dry), audio.read(args.wet)
     for note in audio.check_pair(dry, wet, rate, wet_rate):
@@ -94,14 +98,15 @@ def _train_q7(dry, wet, rate, plan, how, meta, profile):
     has them."""
     import dataclasses
 
-    from . import tcn8, train_tcn8
+    from . import pack, tcn8, train_tcn8
     from .reproduce.packing import q7_model
 
     if profile and profile.pre_emphasis is not None:
         plan = dataclasses.replace(plan, emphasis=profile.pre_emphasis, dither=profile.dither)
     done = train_tcn8.train(dry, wet, rate, plan, **how)
     model = q7_model(done.net, done.front, done.scale)
-    model.meta |= {k: str(v) for k, v in meta.items() if v is not None}
+    seen = [note["val_esr"] for note in done.history if note["phase"] == "q7"]
+    model.meta |= pack.made_now(meta | {"validation_esr": f"{min(seen):.5f}" if seen else None})
     told = f"test ESR {done.q7_esr:.3%} (float {done.float_esr:.3%})"
 
     def play(x):
@@ -140,11 +145,16 @@ def _in_arithmetic(args, model, profile):
     from .pack import choose
 
     calibration = None
+    if args.calibrate and not profile and args.arithmetic != "q15":
+        raise UpedalError("--calibrate: the model stays f32; add --arithmetic q15 or --board")
     if args.calibrate:
         calibration, rate = audio.read(args.calibrate)
         if rate != model.rate_hz:
             calibration = rates.resample(calibration, rate, model.rate_hz)
-    return choose(model, args.arithmetic, profile, calibration, args.calibrate and Path(args.calibrate).name)
+    made, notes = choose(model, args.arithmetic, profile, calibration, args.calibrate and Path(args.calibrate).name)
+    if args.grade == "accurate" and made is not model:
+        notes.append("q15 has no grade: --grade accurate counts in f32 only")
+    return made, notes
 
 
 def do_convert(args):
@@ -158,11 +168,13 @@ def do_convert(args):
 
     model = convert.read(args.input, size=args.size, warn=warn)
     if args.to == "max78000":
+        if model.arithmetic != "f32":
+            _only_copied(args, model, "c")
         return _to_max78000(args, model)
     profile = boards.load(args.board) if args.board else None
     folder = args.output.endswith("/") or Path(args.output).is_dir()
     if folder and args.to not in (None, "c"):
-        raise UpedalError(f"{args.output} is a folder; only --to c fills one")
+        raise UpedalError(f"{args.output} is a folder; only --to c and --to max78000 fill one")
     to = "c" if folder else convert.target(args.output, args.to)
     if model.arithmetic != "f32":
         _only_copied(args, model, to)
@@ -191,7 +203,7 @@ def do_convert(args):
     if profile and profile.budget_cycles_per_sample:
         if profile.rate_hz != model.rate_hz:
             warn(f"{profile.name} runs at {profile.rate_hz} Hz, the model at {model.rate_hz} Hz: see docs/models.md")
-        cycles = cost.cycles(model, profile.core)
+        cycles = cost.board_cycles(model, profile)
         share = "not known" if cycles is None else f"about {cycles / profile.budget_cycles_per_sample:.0%}"
         _print(f"  {profile.name}: load {share} (estimate), {total:,} instructions a sample")
 
@@ -361,10 +373,10 @@ def _verbs(add):
     p.add_argument("-o", "--output", required=True, help="the .upm to write")
     p.add_argument("--recipe", default="gru-16", help="name or YAML file (%(default)s)")
     p.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="change a recipe's key")
-    p.add_argument("--board", help="profile that decides the grade and is checked for budget")
+    p.add_argument("--board", help="profile that decides the grade (8-bit recipes: emphasis, dither) and is checked for budget")
     p.add_argument("--minutes", type=float, help="stop after so long (default: the recipe's epochs)")
     p.add_argument("--seed", type=int, default=0)
-    p.add_argument("--device", default="auto", help="auto, cpu or cuda")
+    p.add_argument("--device", default="auto", help="auto, cpu or cuda (8-bit recipes: always cpu)")
     p.add_argument("--work", help="folder of checkpoints (default: OUTPUT.train)")
     p.add_argument("--fresh", action="store_true", help="ignore a checkpoint of the same job")
     p.add_argument("--test", nargs=2, metavar=("DRY", "WET"), help="a second pair, of the same lag, to judge by")
@@ -455,8 +467,8 @@ def _keep_inputs(args):
     output = getattr(args, "output", None)
     if not output or not os.path.exists(output):
         return
-    for name in ("dry", "wet", "input", "rig", "model", "checkpoint", "calibrate"):
-        path = getattr(args, name, None)
+    inputs = [(name, getattr(args, name, None)) for name in ("dry", "wet", "input", "rig", "model", "checkpoint", "calibrate")]
+    for name, path in [*inputs, *(("test", path) for path in getattr(args, "test", None) or ())]:
         if path and os.path.exists(path) and os.path.samefile(path, output):
             raise UpedalError(f"{output}: is the {name} as well; expected another file to write")
 
@@ -469,7 +481,7 @@ def main(argv=None):
     except ModuleNotFoundError as e:
         if e.name != "torch":
             raise
-        print("upedal: training needs PyTorch; run: pip install torch", file=sys.stderr)
+        print("upedal: this needs PyTorch; run: pip install torch", file=sys.stderr)
         return 1
     except UpedalError as e:
         print(f"upedal: {e}", file=sys.stderr)
@@ -481,6 +493,9 @@ def main(argv=None):
         return 130
     except BrokenPipeError:
         return 0
+    except OSError as e:  # a folder that cannot be written, a full disk
+        print(f"upedal: {e.filename or 'file'}: {e.strerror or e}", file=sys.stderr)
+        return 1
 
 
 if __name__ == "__main__":

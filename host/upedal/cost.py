@@ -97,6 +97,11 @@ def cycles(model, core):
     return each and instructions(model)[0] * each
 
 
+def board_cycles(model, profile):
+    """As cycles, on a board's core; None of a q7 model where an accelerator plays it."""
+    return None if model.arithmetic == profile.arithmetic == "q7" else cycles(model, profile.core)
+
+
 def loads(model):
     """[(Board, estimated share of its cycle budget or None)] for every board with a clock."""
     from . import board as boards
@@ -105,7 +110,7 @@ def loads(model):
     for name in boards.names():
         profile = boards.load(name)
         if profile.budget_cycles_per_sample:
-            need = cycles(model, profile.core)
+            need = board_cycles(model, profile)
             # A board at another rate plays the model at the model's rate: fewer or more cycles each.
             budget = profile.clock_hz * profile.usable_share / model.rate_hz
             found.append((profile, need and need / budget))

@@ -17,9 +17,14 @@ def pack(net, rate_hz, *, grade="accurate", meta=None):
     model = L.Model(net.export(), int(rate_hz), grade)
     field = upm.receptive_field(model)
     model.prewarm = int(_SETTLE_S * rate_hz) if field is None else field - 1
-    made = {"made_by": f"upedal {__version__}", "made_on": date.today().isoformat()}
-    model.meta = made | {k: str(v) for k, v in (meta or {}).items() if v is not None}
+    model.meta = made_now(meta)
     return measure.level(model)
+
+
+def made_now(meta):
+    """{key: text} of a file that is made now: meta's that are known, who made it and when."""
+    made = {"made_by": f"upedal {__version__}", "made_on": date.today().isoformat()}
+    return made | {k: str(v) for k, v in (meta or {}).items() if v is not None}
 
 
 def quantised(model, audio=None, source=None):
@@ -48,8 +53,10 @@ def choose(model, arithmetic, profile=None, audio=None, source=None):
     arithmetic = arithmetic or ("auto" if profile else "f32")
     if model.arithmetic != "f32":
         raise UpedalError(f"the model is {model.arithmetic} already; convert the f32 file")
-    if arithmetic == "f32" or (arithmetic == "auto" and profile is None):
+    if arithmetic == "f32":
         return model, []
+    if arithmetic == "auto" and profile is None:
+        return model, ["f32, as there is no board to choose by"]
     try:
         made = quantised(model, audio, source)
     except UpedalError as e:
@@ -81,8 +88,14 @@ def from_checkpoint(path):
         content = torch.load(path, map_location="cpu", weights_only=True)
         identity = content["identity"]
         recipe = Recipe(**identity["recipe"])
+        if recipe.net == "tcn8":
+            raise UpedalError(f"{path}: of an 8-bit recipe; the same upedal train goes on from it and writes the .upm")
         net = recipe.build()
         net.load_state_dict(content["best_state"])
         return net.eval(), recipe, identity["rate_hz"], content["best"]
+    except UpedalError:
+        raise
+    except OSError as e:
+        raise UpedalError(f"{path}: {e.strerror or e}") from None
     except Exception as e:  # a torn or foreign file raises nearly anything
         raise UpedalError(f"{path}: not a checkpoint of upedal ({type(e).__name__}: {e})") from None

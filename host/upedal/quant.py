@@ -54,8 +54,8 @@ def _inputs(model, audio, knobs):
         audio = calibration_signal(model.rate_hz, SECONDS if corners == 1 else 2 * SECONDS / corners)
     else:
         audio = np.asarray(audio, np.float64)
-        if audio.ndim != 1 or len(audio) == 0 or not np.isfinite(audio).all():
-            raise UpedalError(f"calibration: audio of shape {audio.shape}; expected finite mono [n]")
+        if audio.ndim != 1 or not audio.any() or not np.isfinite(audio).all():
+            raise UpedalError(f"calibration: audio of shape {audio.shape}; expected finite mono [n] with sound in it")
         audio = _loudest(audio, round(SECONDS * model.rate_hz))
         audio = np.concatenate([audio, audio / max(np.abs(audio).max(), 1e-3)])  # someone will play louder
     settings = [knobs] if knobs is not None else _corners(model.knobs)

@@ -10,7 +10,7 @@ from . import dither, tcn8
 from .audio import esr
 from .errors import UpedalError
 
-_LEAD = 4096  # frames of rest and signal ahead of a range that counts, for the memory of net and filter
+_LEAD, _SETTLE = 4096, 512  # frames of rest and signal ahead of a range that counts; more where a net remembers more
 _NOISE_FRAMES, _NOISE_STEPS = 1 << 22, 16  # a stretch of noise, and how many steps it serves
 _NOT_CLIPPED = 0.9999  # of the training frames, by the choice of gain
 _CALIBRATION = 8  # windows that the first weights' levels are set with
@@ -28,11 +28,16 @@ def esr_without_dc(target, output):
     return esr(target - target.mean(), output - output.mean())
 
 
-def measure(render, dry, wet, ranges):
-    """ESR, DC removed, of render(dry) against wet over the ranges, each rendered from rest well before it."""
+def _lead(memory):
+    return max(_LEAD, memory + _SETTLE)
+
+
+def measure(render, dry, wet, ranges, memory=0):
+    """ESR, DC removed, of render(dry) against wet over the ranges, each rendered from rest well before it; memory:
+    frames that the net looks back."""
     target, output = [], []
     for a, b in ranges:
-        first = max(0, a - _LEAD)
+        first = max(0, a - _lead(memory))
         target.append(wet[a:b])
         output.append(render(dry[first:b])[a - first :])
     return esr_without_dc(np.concatenate(target), np.concatenate(output))
@@ -123,7 +128,7 @@ class Windows:
         ranges, c = self.split.validation, self.front.coef
         if not quantised:
             return measure(
-                lambda x: tcn8.render_float(net, self.front, x), self.dry, self.wet, ranges
+                lambda x: tcn8.render_float(net, self.front, x), self.dry, self.wet, ranges, self.context
             )
         if self._quantised_inputs is None:
             self._quantised_inputs = [self._eight_bit(a, b) for a, b in ranges]
@@ -136,7 +141,7 @@ class Windows:
         return esr_without_dc(target, np.concatenate(out))
 
     def _eight_bit(self, a, b):
-        first = max(0, a - _LEAD)
+        first = max(0, a - _lead(self.context))
         x = tcn8.eight_bit(self.front, self.dry[first:b])
         return np.pad(x, ((0, 0), (max(0, self.context - first), 0)))
 

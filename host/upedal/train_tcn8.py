@@ -84,7 +84,7 @@ def train(
             first, history, seconds = None, [], 0.0
         second = run.phase("q7", data.spread(float_net), share[1] if first else 1.0, bar)
     net, scale = tcn8.export(second.best_net())
-    test = (dry, wet, split.test)
+    test = (dry, wet, split.test, data.context)
     return Result(
         measure(lambda x: tcn8.render_float(float_net, data.front, x), *test),
         measure(lambda x: tcn8.render_q7(net, data.front, scale, x), *test),

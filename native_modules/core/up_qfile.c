@@ -168,6 +168,23 @@ static bool qfile_matrix_ok(const int32_t *w, size_t rows, size_t pairs, bool wi
     return true;
 }
 
+// Columns of a convolution that only pad weigh nothing: what a signal has there is anything.
+static bool qfile_pads_ok(const qfile_t *l, const int32_t *w) {
+    size_t rows = l->gate ? 2 * l->out : l->out, group = rows == 1 ? 1 : 4, tap = up_qconv1d_tap(l->in) / 2;
+    size_t pairs = up_qconv1d_pairs(l->in, l->taps, l->side), taps = l->in > 1 && l->in & 1 ? tap * l->taps : 0;
+    for (size_t r = 0; r < rows; r += group, w += group * (pairs + 2)) {
+        for (size_t c = 0; c < pairs; c++) {
+            bool pad = (l->side & 1 && c + 1 == pairs) || (c < taps && (c + 1) % tap == 0);
+            for (size_t k = 0; pad && k < group; k++) {
+                if (w[group + c * group + k] >> 16) {
+                    return false;
+                }
+            }
+        }
+    }
+    return true;
+}
+
 static bool qfile_narrow_ok(const qfile_t *l) {
     const int8_t *weight = (const int8_t *)l->weights + l->offset, *bias = weight + (size_t)l->out * l->taps * l->in;
     for (size_t r = 0; r < l->out; r++) {
@@ -184,7 +201,7 @@ static bool qfile_narrow_ok(const qfile_t *l) {
 
 static bool qfile_table_ok(const qfile_t *l, int32_t offset, int32_t lowest) {
     uint32_t at = (uint32_t)offset;
-    if (at % 16 || at > l->weights_size || l->weights_size - at < QFILE_TABLE_BYTES) {
+    if (offset < 0 || at % 16 || at > l->weights_size || l->weights_size - at < QFILE_TABLE_BYTES) {
         return false;
     }
     const int32_t *middle = up_qmiddle((const void *)(l->weights + at));
@@ -286,6 +303,9 @@ int up_qfile_layer(const uint8_t *record, const uint8_t *weights, size_t weights
     }
     if (!qfile_tables_ok(&l)) {
         return UP_E_TABLE;
+    }
+    if (l.op == UP_OP_CONV1D && !q7 && !qfile_pads_ok(&l, (const void *)(weights + l.offset))) {
+        return UP_E_RESERVED;
     }
     return qfile_matrices_ok(&l) && qfile_slopes_ok(&l, qfile_slopes(&l)) && qfile_state_ok(&l) ? 0 : UP_E_OVERFLOW;
 }

@@ -7,7 +7,8 @@ import sys
 
 import numpy as np
 import pytest
-from upedal import audio, cli, native, paths, upm
+from upedal import audio, cli, native, pack, paths, synth, upm
+from upedal.errors import UpedalError
 
 from tests.vectors import make
 
@@ -150,3 +151,39 @@ def test_an_output_that_is_an_input_is_refused_and_kept(take, capsys):
     before = take.read_bytes()
     assert cli.main(["render", str(MODEL), str(take), str(take)]) == 1
     assert "another file" in capsys.readouterr().err and take.read_bytes() == before
+
+
+def test_an_output_that_is_the_test_pair_is_refused(take, capsys):
+    pair = ["train", "dry.wav", "wet.wav", "--test", "x.wav", str(take)]
+    assert cli.main([*pair, "-o", str(take)]) == 1
+    assert "is the test as well" in capsys.readouterr().err
+
+
+def test_a_folder_that_cannot_be_made_is_one_line(take, tmp_path, capsys):
+    dry, wet = str(tmp_path / "dry.wav"), str(tmp_path / "wet.wav")
+    x = synth.dry_guitar(3, 44100)
+    audio.write(dry, x, 44100)
+    audio.write(wet, np.tanh(5 * x), 44100)
+    for output, named in ((take / "x.upm", "in.wav"), (tmp_path, "is a folder")):
+        assert cli.main(["train", dry, wet, "-o", str(output), "--minutes", "0.01"]) == 1
+        err = capsys.readouterr().err
+        assert named in err and len(err.splitlines()) == 1, err
+
+
+def test_what_does_not_go_together_is_said(tmp_path, take, capsys):
+    out = str(tmp_path / "x.upm")
+    assert cli.main(["convert", str(MODEL), out, "--calibrate", str(take)]) == 1
+    assert "--calibrate: the model stays f32" in capsys.readouterr().err
+    assert cli.main(["convert", str(MODEL), out, "--arithmetic", "q15", "--grade", "accurate"]) == 0
+    assert "q15 has no grade" in capsys.readouterr().out
+    assert cli.main(["convert", str(MODEL), out, "--arithmetic", "auto"]) == 0
+    assert "no board" in capsys.readouterr().out
+
+
+def test_a_checkpoint_of_8_bits_is_named_as_what_it_is(tmp_path):
+    torch = pytest.importorskip("torch")
+    torch.save({"identity": {"recipe": {"net": "tcn8"}}}, tmp_path / "q7.pt")
+    with pytest.raises(UpedalError, match=r"q7\.pt: of an 8-bit recipe"):
+        pack.from_checkpoint(tmp_path / "q7.pt")
+    with pytest.raises(UpedalError, match=r"none\.pt: No such file"):
+        pack.from_checkpoint(tmp_path / "none.pt")

@@ -253,6 +253,7 @@ def test_full_plan_has_every_width_and_starts_behind_what_it_needs():
         ({"only": ["ds1"], "data": "/nowhere"}, "/nowhere"),
         ({"minutes": 0}, "minutes is 0"),
         ({"changes": ("hiden=2",)}, "unknown key 'hiden'"),
+        ({"changes": ("hidden=8",)}, "hidden=8: the figures say"),
     ],
 )
 def test_wrong_wishes_are_refused_before_anything_is_trained(tmp_path, options, cause):

@@ -290,6 +290,17 @@ def test_quantised_validation_is_that_of_the_exported_integers(pair, tmp_path):
     assert data.validation_esr(net, True) == pytest.approx(exact, rel=1e-6)
 
 
+def test_validation_of_a_net_that_looks_back_further_than_usual(pair):
+    data = windows(pair, "dilations=[1023, 1023, 64]", "hidden=4", "channels=2", "segment=16")
+    assert data.context > 4096
+    net = data.begin(data.recipe.build()).with_channels(2)
+    integer, scale = tcn8.export(net)
+    exact = tcn8_data.measure(
+        lambda x: tcn8.render_q7(integer, data.front, scale, x), *pair, data.split.validation, data.context
+    )
+    assert data.validation_esr(net, True) == pytest.approx(exact, rel=1e-6)
+
+
 def test_float_net_given_leaves_all_to_the_quantised_phase(pair, tmp_path):
     first = run(pair, tmp_path / "a", "epochs=2")
     second = run(pair, tmp_path / "b", "epochs=2", "channels=1", float_net=first.float_net)

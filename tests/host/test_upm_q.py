@@ -2,6 +2,7 @@
 
 import dataclasses
 import struct
+import zlib
 
 import numpy as np
 import pytest
@@ -263,3 +264,20 @@ def test_info_describes_every_layer(tmp_path, kind):
         assert len(facts["layers"]) == len(made.layers)
         stored = sum(row["bytes"] for row in facts["layers"]) + facts["table_bytes"]
         assert 0 < stored < facts["bytes"]
+
+
+@pytest.mark.parametrize("inputs,side", [(3, 0), (2, 3), (1, 3)])
+def test_weights_of_padding_are_refused(inputs, side):
+    """What a signal has in its padding is left from other layers: the output would depend on it."""
+    columns = inputs + side
+    first = Q.QConv1d(ramp(3, 1), 1, 1, 2.0**-15, dst=1)
+    second = Q.QConv1d(ramp(inputs, 3), 3, 1, 2.0**-15, src=1, dst=2)
+    last = Q.QConv1d(ramp(1, columns), inputs, 1, 2.0**-15, src=2, dst=3, side=1 if side else None, side_channels=side)
+    blob = bytearray(upm.dumps(model(first, second, last)))
+    matrix = upm.weights(last, "fast", 1)  # bias, words, multiplier
+    at = bytes(blob).rindex(matrix) + len(matrix) - 6
+    assert blob[at : at + 2] == bytes(2), "the last column is padding"
+    blob[at] = 1
+    struct.pack_into("<I", blob, 12, zlib.crc32(bytes(blob[16:]), zlib.crc32(bytes(blob[:12]))))
+    with pytest.raises(UpedalError, match="reserved field is not zero"):
+        upm.loads(blob)

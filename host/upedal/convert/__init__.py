@@ -48,7 +48,7 @@ def target(path, to=None):
     if to is None:
         to = _BY_SUFFIX.get(Path(path).suffix.lower())
     if to not in WRITERS:
-        raise UpedalError(f"{path}: which format? Say --to {', '.join(WRITERS)}")
+        raise UpedalError(f"{path}: which format? Say --to {', '.join([*WRITERS, 'max78000'])}")
     return to
 
 

@@ -13,7 +13,7 @@ from ..errors import UpedalError
 MINUTES = 10.0  # a net
 BUILT_IN = ("overdrive", "distortion", "fuzz")  # the recordings that need no folder
 STUDIED = "overdrive"  # whose channels are varied, where it is among the recordings
-EXPERIMENTS = ("tinyml-distortion",)
+_SET_BY_PLAN = ("channels", "hidden", "net")  # what the figures are named after
 
 
 def run(out, *, data=None, only=None, minutes=MINUTES, full=False, changes=(), seed=0, console=None):
@@ -21,12 +21,15 @@ def run(out, *, data=None, only=None, minutes=MINUTES, full=False, changes=(), s
 
     data: folder of the recordings; without it only the built-in pedals are trained. only: names of
     recordings. minutes: what each net gets. full: all widths in Fig. 4. changes: "key=value" for the 8-bit
-    recipe. Ctrl-C keeps what is done: result["interrupted"] is then true."""
+    recipe, but for channels and hidden. Ctrl-C keeps what is done: result["interrupted"] is then true."""
     from . import experiments, page
 
     out = Path(out)
     if not 0 < minutes <= 1e5:
         raise UpedalError(f"reproduce: minutes is {minutes}; expected more than 0")
+    for change in changes:
+        if change.partition("=")[0].strip() in _SET_BY_PLAN:
+            raise UpedalError(f"reproduce: {change}: the figures say what that is; expected another key")
     sources = _Recordings(data)
     recordings = _recordings(sources, only, console)
     studied = STUDIED if STUDIED in recordings else recordings[0]
