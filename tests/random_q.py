@@ -66,7 +66,7 @@ class Maker:
     """A model under construction: `width` holds the channels of each slot that int16 may be read from."""
 
     def __init__(self, seed, knobs=0):
-        self.rng = np.random.default_rng(seed)
+        self.rng, self.mix = np.random.default_rng(seed), np.random.default_rng([*seed, 1])
         self.layers, self.width, self.tables = [], {0: 1 + knobs}, []
 
     def add(self, layer, channels, wide=False):
@@ -105,6 +105,13 @@ class Maker:
         self.tables.append(table(self.rng, kind, rough=self.chance(0.3)))
         return self.tables[-1]
 
+    def factors(self):
+        """Of a sum: both 1, or any."""
+        if self.mix.random() < 0.3:
+            return (Q.FACTOR, Q.FACTOR)
+        shifts = self.mix.choice([0.0, 14.0, *self.mix.uniform(0, 6, 4)], 2)
+        return tuple(int(v) for v in np.ceil(Q.FACTOR * 2.0**-shifts))
+
     def act(self, channels, kind=None):
         kind = kind or str(self.rng.choice(L.ACTIVATIONS))
         slopes = None
@@ -125,6 +132,8 @@ class Maker:
             dst=self.target(src, other, added, keep), side=other, side_channels=extra, gate=gate,
             plus=added, wide=wide,
         )  # fmt: skip
+        if added is not None:
+            layer.factor = self.factors()[1]
         if not wide:
             layer.activation = self.act(out, kind)
         if gate != "none":
@@ -157,7 +166,7 @@ class Maker:
         src = self.slot()
         other = self.slot(least=self.width[src])
         dst = int(self.rng.choice([s for s in (src, other, self.target()) if s]))
-        self.add(Q.QAdd(src, other, dst, self.scale()), self.width[src])
+        self.add(Q.QAdd(src, other, dst, self.scale(), self.factors()), self.width[src])
 
     def film(self):
         """Scales (and shifts) by a slot of one or two times the channels, made first where none is."""

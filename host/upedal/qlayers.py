@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 TABLE = 1024
+FACTOR = 1 << 14  # a sum's factor that stands for 1, and the largest
 NO_TABLE = ("linear", "relu", "leaky_relu", "prelu", "hard_tanh")  # activations computed without one
 
 
@@ -49,6 +50,7 @@ class QConv1d:
     gate: str = "none"
     gate_activation: QAct = field(default_factory=QAct)
     plus: int | None = None  # slot
+    factor: int = FACTOR  # of plus
     wide: bool = False  # the output is the sum, int32
 
     @property
@@ -112,12 +114,13 @@ class QLstm:
 
 @dataclass
 class QAdd:
-    """sat16(x[src] + x[src2]); src2 may have more channels."""
+    """x[src] · factors[0] + x[src2] · factors[1], rounded >> 14 and limited; src2 may have more channels."""
 
     src: int
     src2: int
     dst: int
     scale: float
+    factors: tuple = (FACTOR, FACTOR)
 
 
 @dataclass

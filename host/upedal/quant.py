@@ -18,7 +18,7 @@ from . import qlayers as Q
 from . import quant_rows as rows
 from .errors import UpedalError
 from .quant_fold import fold, plain
-from .quant_layers import Maker, assign_slots, coefficient, deemphasis
+from .quant_layers import Maker, coefficient, deemphasis
 from .quant_observe import observe
 from .quant_scales import Units, name
 
@@ -97,18 +97,16 @@ def quantise(model, audio=None, *, knobs=None):
     if not layers:
         raise UpedalError("model: nothing but de-emphasis; expected a layer before it")
     inputs = _inputs(model, audio, knobs)
-    seen, sample = observe(layers, inputs)
-    units = Units(layers, seen, inputs, model.knobs)
+    seen = observe(layers, inputs)
+    units = Units(layers, seen, model.knobs)
     ends_wide = isinstance(layers[-1], L.Conv1d) and plain(layers[-1]) and layers[-1].plus is None
     limit = rows.LIMIT if not tail else int(rows.LIMIT * (1 - abs(tail[0].coef)))
-    maker = Maker(layers, seen, sample, units, ends_wide, limit)
+    maker = Maker(layers, seen, units, ends_wide, limit)
     made = [maker.make(k) for k in range(len(layers))]
     bound = rows.overflow_bound(made[-1].matrix) if ends_wide else 32768
     for layer in tail:
         made.append(deemphasis(layer.coef, bound, made[-1].scale, layer.src, layer.dst))
         bound = rows.LIMIT
-    if any(units.split.values()):
-        assign_slots(made)
     q = Q.QModel(made, 1.0 / units.of[-1], model.rate_hz, prewarm=model.prewarm, meta=dict(model.meta))
     for key in ("latency", "polarity", "loudness_db", "input_dbu", "output_dbu", "knobs"):
         setattr(q, key, getattr(model, key))

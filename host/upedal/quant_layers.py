@@ -39,9 +39,8 @@ def _slopes_of(act, channels):
 class Maker:
     """Integer twins of layers, one method a kind. limit: of the last row's sums, where they are the output."""
 
-    def __init__(self, layers, seen, inputs, units, ends_wide, limit=rows.LIMIT):
+    def __init__(self, layers, seen, units, ends_wide, limit=rows.LIMIT):
         self.layers, self.seen, self.units = layers, seen, units
-        self._samples = {-1: inputs} | {k: s.sample for k, s in enumerate(seen)}
         self.ends_wide, self.limit = ends_wide, limit
 
     def make(self, k):
@@ -62,18 +61,9 @@ class Maker:
             weight = np.concatenate([weight, np.asarray(layer.side_weight, np.float64)], axis=1)
             unit_in = np.concatenate([unit_in, self._unit(k, "side")])
         bias, seen = np.asarray(layer.bias, np.float64), self.seen[k].columns["all"]
-        side, plus = layer.side, layer.plus
-        if "plus" in self.units.split[k]:
-            side, plus, ones = plus, None, np.eye(layer.out)
-            if layer.side is None:
-                weight = np.concatenate([weight, ones], axis=1)
-                unit_in = np.concatenate([unit_in, self._unit(k, "plus")])
-                seen = np.concatenate([seen, self._samples[self.units.reads[k]["plus"]]])
-            else:
-                weight[:, -layer.side_weight.shape[1] :] += ones
         common = {
             "inputs": layer.weight.shape[1], "taps": layer.weight.shape[2], "dilation": layer.dilation,
-            "src": layer.src, "dst": layer.dst, "side": side, "gate": layer.gate, "plus": plus,
+            "src": layer.src, "dst": layer.dst, "side": layer.side, "gate": layer.gate, "plus": layer.plus,
             "side_channels": weight.shape[1] - layer.weight[0].size,
         }  # fmt: skip
         if self.ends_wide and k == len(self.layers) - 1:
@@ -83,6 +73,8 @@ class Maker:
             return Q.QConv1d(matrix, scale=unit, wide=True, **common)
         unit_z, f, g = self._gate(k, layer, title)
         matrix = rows.quantise(weight, bias, unit_in, unit_z, seen, title)
+        if layer.plus is not None:
+            common["factor"] = self.units.factors(k)[0]
         return Q.QConv1d(matrix, scale=self._out(k), activation=f, gate_activation=g, **common)
 
     def _gate(self, k, layer, title):
@@ -147,27 +139,7 @@ class Maker:
         )  # fmt: skip
 
     def _add(self, k, layer, title):
-        split, unit = self.units.split[k], self.units.of[k]
-        if not split:
-            return Q.QAdd(layer.src, layer.src2, layer.dst, self._out(k))
-        width = len(unit)
-        added = {"src": layer.src, "src2": layer.src2}
-        first = "src" if "src" in split else "src2"
-        second = "src2" if first == "src" else "src"
-        unit_in, plus = self._unit(k, first), added[second]
-        # What is added has as many channels as the sum; a column does not mind.
-        beside = second in split or len(self._unit(k, second)) > width
-        if beside:
-            unit_in, plus = np.concatenate([unit_in, self._unit(k, second)]), None
-        weight = np.zeros((width, len(unit_in)))
-        weight[:, :width] = np.eye(width)
-        if beside:
-            weight[:, len(self._unit(k, first)) :][:, :width] += np.eye(width)
-        matrix = rows.quantise(weight, np.zeros(width), unit_in, unit, None, title)
-        return Q.QConv1d(
-            matrix, len(self._unit(k, first)), 1, self._out(k), src=added[first], dst=layer.dst, plus=plus,
-            side=added[second] if beside else None, side_channels=len(self._unit(k, second)) if beside else 0,
-        )  # fmt: skip
+        return Q.QAdd(layer.src, layer.src2, layer.dst, self._out(k), self.units.factors(k))
 
     def _film(self, k, layer, title):
         x, s, y = self._unit(k, "src")[0], self._unit(k, "src2")[0], self._out(k)
@@ -186,28 +158,6 @@ class Maker:
 
     def _deemphasis(self, k, layer, title):
         raise UpedalError(f"{title}: de-emphasis inside the net; in integers it can only come last")
-
-
-_SOURCES = ("src", "src2", "side", "plus")
-
-
-def assign_slots(made):
-    """Slots anew, in place: one for each signal that somebody still reads, none that its own layer reads. A sum
-    that became a matrix cannot write what it reads."""
-    now, reads, last = {0: -1}, [], {}
-    for k, layer in enumerate(made):
-        slots = {key: getattr(layer, key, None) for key in _SOURCES}
-        reads.append({key: now[slot] for key, slot in slots.items() if slot is not None})
-        last |= {signal: k for signal in reads[-1].values()}
-        now[layer.dst] = k
-    slot, free = {-1: 0}, list(range(1, 16))
-    for k, layer in enumerate(made):
-        for key, signal in reads[k].items():
-            setattr(layer, key, slot[signal])
-        if not free:
-            raise UpedalError(f"layer {k}: more than 15 signals at a time; expected at most so many")
-        layer.dst = slot[k] = free.pop(0)
-        free = sorted(free + [slot[s] for s in slot if s >= 0 and last.get(s, s) == k])
 
 
 def coefficient(coef, title):

@@ -1,13 +1,10 @@
 """Units of the signals of an integer model: the real value of 1, a signal and channel.
 
 A unit is peak · MARGIN / 32767 of calibration, and no more than 2^-15 for what cannot exceed 1. Signals that
-are added form a group of one unit a channel. Channels differ where nothing couples them: sums, and the
-activations without a table (a · ReLU(x) = ReLU(a · x)), so a quiet channel keeps its bits; a table has one
-unit, and so has a signal behind one.
-
-A group that mixes loud with quiet (a residual that grows, a sum of many layers) would cost the quiet ones
-their bits. Beyond a RATIO a sum is therefore "split": computed as columns of weight 1 of a matrix, where every
-input has a unit of its own. That costs channels² multiplications.
+are added each have their own, which factors of at most 1 bring together: so a sum's unit is at least those of
+its terms. A factor is one for all channels, so such signals have one "shape": how their channels' units differ.
+They differ where nothing couples them: sums, and the activations without a table (a · ReLU(x) = ReLU(a · x)), so
+a quiet channel keeps its bits; a table has one unit, and so has a signal behind one.
 
 A slot number is used again and again, so a signal is named by the layer that wrote it; -1 is the input.
 """
@@ -21,8 +18,8 @@ from .errors import UpedalError
 MARGIN = 1.1
 ONE = 2.0**-15
 BOUNDED = ("tanh", "sigmoid", "softsign", "hard_tanh")  # never beyond 1
-RATIO = 2.0  # of the largest unit to the smallest in a group
-_FLOOR = 2.0**-8  # of a group's largest unit: how much finer a channel may be
+_FLOOR = 2.0**-8  # of a signal's largest unit: how much finer a channel may be
+_LEAST = 1e-12  # of a signal that is silent
 
 
 def name(k, layer):
@@ -45,21 +42,18 @@ def unit_of(kind, peaks):
 
 
 class Units:
-    """of[k]: units [channels] of what layer k writes, of[-1] those of the input; split[k]: which of "src",
-    "src2" and "plus" of layer k are columns of their own unit instead of being added."""
+    """of[k]: units [channels] of what layer k writes, of[-1] those of the input."""
 
-    def __init__(self, layers, seen, inputs, knobs):
+    def __init__(self, layers, seen, knobs):
         self.layers, self.seen = layers, seen
-        self._parent = {k: k for k in range(-1, len(layers))}
-        self._need, self._flat, self._fixed = {}, set(), set()
-        self.split = {k: set() for k in range(len(layers))}
-        self._channels = {-1: len(inputs)}
+        self._shape = {k: k for k in range(-1, len(layers))}  # union-find: signals of one shape
+        self._whole = dict(self._shape)  # the first of the signals that have one unit
+        self._need = {-1: np.concatenate([[ONE], peak_of_knobs(knobs) / 32767])}
+        self._flat, self._fixed, self._kept = set(), set(), {-1}
         self.reads = self._trace()
-        self._need[-1] = np.concatenate([[ONE], peak_of_knobs(knobs) / 32767])
         for k, layer in enumerate(layers):
-            self._channels[k] = len(seen[k].out)
             self._need[k] = self._least(k, layer)
-            self._join_sources(k, layer)
+            self._couple(k, layer)
         self.of = self._solve()
 
     def _trace(self):
@@ -72,37 +66,29 @@ class Units:
         return reads
 
     def _root(self, k):
-        while self._parent[k] != k:
-            k = self._parent[k]
+        while self._shape[k] != k:
+            k = self._shape[k]
         return k
 
-    def _members(self, k):
-        return [m for m in self._need if self._root(m) == self._root(k)]
-
-    def _join(self, k, key, may_split=False):
-        """Layer k's result and one of its sources get one unit, or the source is split off."""
-        other = self.reads[k][key]
-        members = set(self._members(k) + self._members(other))
-        sizes = [self._need[m].max() for m in members]
-        stuck = bool(self._fixed & members) and max(sizes) > ONE
-        if may_split and (stuck or max(sizes) > RATIO * min(sizes)):
-            self.split[k].add(key)
-        else:
-            self._parent[self._root(other)] = self._root(k)
-
-    def _join_sources(self, k, layer):
+    def _couple(self, k, layer):
+        """Layer k's result and its sources: one unit, or one shape."""
         reads = self.reads[k]
-        if isinstance(layer, L.Conv1d) and layer.plus is not None:
-            linear = layer.gate == "none" and layer.activation.kind == "linear"
-            self._join(k, "plus", linear and layer.side in (None, layer.plus))
-        elif isinstance(layer, L.Add):
-            for key in ("src", "src2"):  # a term may be larger than the sum
-                need = self._need[k]
-                np.maximum(need, self._need[reads[key]][: len(need)], out=need)
-            for key in sorted(("src", "src2"), key=lambda key: -self._need[reads[key]].max()):
-                self._join(k, key, True)
-        elif isinstance(layer, (L.Emphasis, L.Activation)) and not self._has_table(layer):
-            self._join(k, "src")
+        if isinstance(layer, (L.Emphasis, L.Activation)) and not self._has_table(layer):
+            self._whole[k] = self._whole[reads["src"]]
+            self._shape[k] = self._root(reads["src"])
+        for source in self._terms(k):
+            self._shape[self._root(source)] = self._root(k)
+
+    def _terms(self, k):
+        """The signals that layer k adds, to its own value or to each other."""
+        layer, reads = self.layers[k], self.reads[k]
+        if isinstance(layer, L.Add):
+            return [reads["src"], reads["src2"]]
+        return [reads["plus"]] if isinstance(layer, L.Conv1d) and layer.plus is not None else []
+
+    def factors(self, k):
+        """Of the signals that layer k adds."""
+        return tuple(max(1, round(self.of[m][0] / self.of[k][0] * Q.FACTOR)) for m in self._terms(k))
 
     def _has_table(self, layer):
         a = getattr(layer, "activation", None)
@@ -113,6 +99,7 @@ class Units:
         seen, reads = self.seen[k], self.reads[k]
         if isinstance(layer, (L.Gru, L.Lstm)):
             self._fixed.add(k)
+            self._kept.add(k)
             self._flat.add(k)
             return np.full(len(seen.out), ONE)
         if isinstance(layer, L.Conv1d):
@@ -130,8 +117,10 @@ class Units:
         if layer.gate == "none":
             if needs_table(f) or f.kind == "hard_tanh":
                 self._flat.add(k)
-                # A hard tanh whose unit is 2^-15 is computed by its limits alone.
-                return np.full(layer.out, ONE) if f.kind == "hard_tanh" else unit_of(f.kind, seen.f)
+                if f.kind not in BOUNDED:
+                    return unit_of(f.kind, seen.f)
+                self._kept.add(k)  # 2^-15: layers share tables, and a hard tanh needs none
+                return np.full(layer.out, ONE)
             return unit_of(f.kind, seen.f if f.kind == "relu" else seen.z)
         self._flat.add(k)
         if layer.gate == "gated":
@@ -150,25 +139,44 @@ class Units:
         return float(g.max() * MARGIN / 32767)
 
     def _solve(self):
-        groups = {}
-        for k in self._parent:
-            groups.setdefault(self._root(k), []).append(k)
-        solved = {}
-        for members in groups.values():
-            unit = np.zeros(max(self._channels[k] for k in members))
-            for k in members:
-                unit[: self._channels[k]] = np.maximum(unit[: self._channels[k]], self._need[k])
-            if self._flat & set(members):
-                unit[:] = unit.max()
-            unit = np.maximum(unit, max(unit.max() * _FLOOR, 1e-12))
-            self._check_fixed(members, unit)
-            solved |= {k: unit[: self._channels[k]] for k in members}
-        return solved
+        shapes, size = self._shapes(), {}
+        for k, need in self._need.items():
+            first, least = self._whole[k], (need / shapes[k]).max()
+            size[first] = max(size.get(first, _LEAST), least)
+        kept = {self._whole[m] for m in self._kept}
+        for k in range(len(self.layers)):  # a sum comes behind its terms
+            terms = {self._whole[m] for m in self._terms(k)}
+            if terms:
+                size[k] = max(size[k], *(size[m] for m in terms))
+                for m in terms - kept:  # still free, so its factor is whole: no error of gain
+                    size[m] = size[k] * np.ceil(size[m] / size[k] * Q.FACTOR - 1e-6) / Q.FACTOR
+                kept |= {k, *terms}
+        of = {k: size[self._whole[k]] * shape for k, shape in shapes.items()}
+        self._check_fixed(of)
+        return of
 
-    def _check_fixed(self, members, unit):
-        for k in self._fixed & set(members):
-            if unit.max() > ONE:
-                text = f"is added to a signal that reaches {unit.max() * 32767 / MARGIN:.3g}"
+    def _shapes(self):
+        """{signal: [channels] units but for a factor}"""
+        groups = {}
+        for k in self._shape:
+            groups.setdefault(self._root(k), []).append(k)
+        found = {}
+        for members in groups.values():
+            shape = np.zeros(max(len(self._need[k]) for k in members))
+            for k in members:
+                need = self._need[k] / max(self._need[k][: 1 if k == -1 else None].max(), _LEAST)
+                shape[: len(need)] = np.maximum(shape[: len(need)], need)
+            if self._flat & set(members):  # but for knobs that only lie beside the audio
+                coupled = max([len(self._need[k]) for k in members if k != -1 or k in self._flat])
+                shape[:coupled] = shape[:coupled].max()
+            shape = np.maximum(shape, _FLOOR)
+            found |= {k: shape[: len(self._need[k])] for k in members}
+        return found
+
+    def _check_fixed(self, of):
+        for k in self._fixed:
+            if of[k].max() > ONE:
+                text = f"becomes a signal that reaches {of[k].max() * 32767 / MARGIN:.3g}"
                 raise UpedalError(f"{name(k, self.layers[k])}: {text}; its integers hold -1 to 1, and no more")
 
 

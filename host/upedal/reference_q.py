@@ -24,6 +24,11 @@ def mul15(a, b):
     return (a * b + (1 << 14)) >> 15
 
 
+def mixed(a, b, factors):
+    """The sum of two signals of units of their own."""
+    return sat16((a * factors[0] + b * factors[1] + (1 << 13)) >> 14)
+
+
 def look(table, x):
     """The line of `table` (int32 [1024]) that x (int16 values) lies on, at x."""
     w = np.asarray(table, np.int64)[(x >> 6) + 512]
@@ -79,7 +84,7 @@ def conv1d(layer, x, side, plus):
         return z
     z = sat16(rq(z, layer.matrix.mult.astype(np.int64)[:, None]))
     y = gate(layer, z)
-    return y if plus is None else sat16(y + plus)
+    return y if plus is None else mixed(y, plus, (Q.FACTOR, layer.factor))
 
 
 def gate(layer, z):
@@ -177,7 +182,7 @@ def run(layer, slots):
         side = None if layer.side is None else slots[layer.side]
         return conv1d(layer, x, side, None if layer.plus is None else slots[layer.plus])
     if isinstance(layer, Q.QAdd):
-        return sat16(x + slots[layer.src2][: len(x)])
+        return mixed(x, slots[layer.src2][: len(x)], layer.factors)
     if isinstance(layer, Q.QFilm):
         return film(layer, x, slots[layer.src2])
     if isinstance(layer, Q.QActivation):

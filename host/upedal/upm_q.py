@@ -99,6 +99,10 @@ def _numbers(layer, place):
     found = place_tables(layer, place)
     if isinstance(layer, Q.Q7Conv1d):
         return [0, 0, layer.layer.weight_bits, layer.layer.output_shift]
+    if isinstance(layer, Q.QConv1d) and layer.plus is not None:
+        return [*found, 0][:2] + [layer.factor]
+    if isinstance(layer, Q.QAdd):
+        return list(layer.factors)
     if isinstance(layer, Q.QLstm):
         return [*found, layer.exponent]
     if isinstance(layer, Q.QFilm):
@@ -155,7 +159,8 @@ def _read_act(kind, offset, data, channels, store):
 def _read_conv(r, data, store):
     layer = Q.QConv1d(None, r["in"], r["taps"], r["scale"], r["dilation"], src=r["src"], dst=r["dst"])
     layer.gate, layer.wide = L.GATES[r["gate"]], bool(r["flags"] & WIDE)
-    layer.plus = r["plus"] - 1 if r["plus"] else None
+    if r["plus"]:
+        layer.plus, layer.factor = r["plus"] - 1, r["numbers"][2]
     if r["side"]:
         layer.side, layer.side_channels = r["src2"], r["side"]
     rows = r["out"] * (1 if layer.gate == "none" else 2)
@@ -217,7 +222,7 @@ def read_layer(record, store, arithmetic):
         kind = dither.KINDS[n[0]]
         return Q.QDither(r["out"], kind, n[1] & 0xFFFFFFFF, n[2:5], n[5], scale, src, dst)
     return {
-        3: lambda: Q.QAdd(src, r["src2"], dst, scale),
+        3: lambda: Q.QAdd(src, r["src2"], dst, scale, n[:2]),
         4: lambda: Q.QEmphasis(n[0], scale, src, dst),
         5: lambda: Q.QDeemphasis(n[0], n[1], scale, src, dst),
         8: lambda: Q.QFilm(src, r["src2"], dst, scale, n[0], n[1]),

@@ -48,23 +48,26 @@ static inline int16_t dither_limit(int32_t v) {
 }
 
 // Channel by channel, so that a channel's filter stays in registers.
-static void dither_channel(const up_dither_t *self, up_noise_t *noise, const int16_t *in, int16_t *out, size_t stride, size_t n_frames) {
+static void dither_channel(const up_dither_t *self, up_noise_t *noise, const int16_t *in, int16_t *out, size_t n_frames) {
     int32_t scale = 64 * (1 << self->gain);
     up_noise_t local = *noise;
-    for (size_t t = 0; t < n_frames; t++, out += stride) {
+    for (size_t t = 0; t < n_frames; t++, in += 2, out += 2) {
         int32_t d = 0;
         if (self->kind == UP_DITHER_SHAPED) {
             d = 2 * dither_high_passed(self, &local);
         } else if (self->kind == UP_DITHER_WHITE) {
             d = dither_triangular(&local);
         }
-        *out = dither_limit(in[t] * scale + d + 8192);
+        *out = dither_limit(*in * scale + d + 8192);
     }
     *noise = local;
 }
 
 void up_dither_process(up_dither_t *self, const int16_t *in, int16_t *out, size_t n_frames) {
+    for (size_t t = 0; self->channels == 1 && t < n_frames; t++) {
+        out[up_qat(1, t)] = 0;
+    }
     for (size_t c = 0; c < self->channels; c++) {
-        dither_channel(self, self->noise + c, in, out + c, up_qstride(self->channels), n_frames);
+        dither_channel(self, self->noise + c, in, out + up_qat(c, 0), n_frames);
     }
 }

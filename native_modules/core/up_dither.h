@@ -31,7 +31,7 @@ typedef struct {
 // All but noise is set.
 void up_dither_layout(up_dither_t *self, up_arena_t *arena); // [setup]
 void up_dither_reset(up_dither_t *self);                     // [setup]
-// [audio] in [n] -> out [n][up_qstride(channels)]
+// [audio] one channel's plane in -> planes out
 void up_dither_process(up_dither_t *self, const int16_t *in, int16_t *out, size_t n_frames);
 
 UP_END_C

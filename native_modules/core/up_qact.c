@@ -2,23 +2,22 @@
 // Activations and gates of integer signals; see up_qact.h.
 #include "up_qact.h"
 
-// up_qlook before its last shift; `middle`: the node of 0.
-static inline int32_t qact_look64(const int32_t *middle, int32_t node, int32_t rest) {
-    int32_t w = middle[node];
-    return up_mac_low(w, rest, 32) + (w >> 10);
+static inline int32_t qact_look2(const int32_t *middle, int32_t v) {
+    up_pair_t y = up_qlook64(middle, v);
+    return up_pack_down(y.low, 6, (int32_t)((uint32_t)y.high << 10));
 }
 
-// Two values a word, where there are as many: half the loads and stores.
-static void qact_table(const int32_t *table, int16_t *x, size_t n) {
+static void qact_table(const int32_t *table, up_word_t *x, size_t n) {
     const int32_t *middle = up_qmiddle(table);
-    up_word_t *words = (void *)x;
-    for (size_t i = n / 2; i; i--) {
-        int32_t v = *words;
-        int32_t low = qact_look64(middle, (int16_t)v >> 6, v & 63), high = qact_look64(middle, v >> 22, v >> 16 & 63);
-        *words++ = up_pack(low >> 6, (int32_t)((uint32_t)high << 10));
+    for (; n >= 4; n -= 4, x += 4) {
+        int32_t a = x[0], b = x[1], c = x[2], d = x[3];
+        x[0] = qact_look2(middle, a);
+        x[1] = qact_look2(middle, b);
+        x[2] = qact_look2(middle, c);
+        x[3] = qact_look2(middle, d);
     }
-    if (n & 1) {
-        x[n - 1] = (int16_t)up_qlook(middle, x[n - 1]);
+    for (; n; n--, x++) {
+        *x = qact_look2(middle, *x);
     }
 }
 
@@ -28,8 +27,8 @@ static inline int32_t qact_slope(int32_t slope, int32_t x) {
 
 // x, or of halves below 0 their product with the slope: s two slopes, x two values.
 static inline int32_t qact_slope2(int32_t s, int32_t x) {
-    int32_t low = up_mac_low(s, x, 1 << 14) >> 15, high = up_mac_high(s, x, 1 << 14);
-    int32_t y = up_pack(low, (int32_t)((uint32_t)high << 1));
+    int32_t low = up_mac_low(s, x, 1 << 14), high = up_mac_high(s, x, 1 << 14);
+    int32_t y = up_pack_down(low, 15, (int32_t)((uint32_t)high << 1));
     #if defined(UP_DSP)
     __asm ("ssub16 %1, %2, %3\n sel %0, %2, %0" : "+r" (y), "=&r" (low) : "r" (x), "r" (0) : "cc");
     return y;
@@ -38,36 +37,40 @@ static inline int32_t qact_slope2(int32_t s, int32_t x) {
     #endif
 }
 
-static void qact_slopes(const int16_t *slopes, int16_t *x, size_t n) {
-    const up_word_t *s = (const void *)slopes;
+static void qact_slopes(int32_t slopes, up_word_t *x, size_t n) {
+    for (; n >= 4; n -= 4, x += 4) {
+        int32_t a = x[0], b = x[1], c = x[2], d = x[3];
+        x[0] = qact_slope2(slopes, a);
+        x[1] = qact_slope2(slopes, b);
+        x[2] = qact_slope2(slopes, c);
+        x[3] = qact_slope2(slopes, d);
+    }
+    for (; n; n--, x++) {
+        *x = qact_slope2(slopes, *x);
+    }
+}
+
+static void qact_positive(up_word_t *x, size_t n) {
+    for (; n; n--, x++) {
+        int32_t v = *x;
+        *x = v & ~((v >> 31 & (int32_t)0xffff0000) | ((int32_t)((uint32_t)v << 16) >> 31 & 0xffff));
+    }
+}
+
+void up_qact_process(const up_qact_t *self, int16_t *x, size_t channels, size_t n_frames) {
+    const up_word_t *slopes = (const void *)self->slopes; // padded to an even number
     up_word_t *words = (void *)x;
-    for (size_t i = n / 2; i; i--, words++) {
-        *words = qact_slope2(*s++, *words);
-    }
-    if (n & 1) {
-        x[n - 1] = (int16_t)qact_slope(slopes[n - 1], x[n - 1]);
-    }
-}
-
-static void qact_positive(int16_t *x, size_t n) {
-    for (size_t c = 0; c < n; c++) {
-        x[c] = x[c] < 0 ? 0 : x[c];
-    }
-}
-
-void up_qact_process(const up_qact_t *self, int16_t *x, size_t first, size_t n, size_t stride, size_t n_frames) {
-    if (n == stride && !self->slopes) { // no padding between frames: one run
-        n *= n_frames;
-        n_frames = 1;
-    }
-    for (x += first; n_frames; n_frames--, x += stride) {
+    for (size_t i = 0; i < channels; i += 2, words += UP_CHUNK) {
         if (self->table) {
-            qact_table(self->table, x, n);
-        } else if (self->slopes) {
-            qact_slopes(self->slopes, x, n);
+            qact_table(self->table, words, n_frames);
+        } else if (slopes) {
+            qact_slopes(slopes[i / 2], words, n_frames);
         } else if (self->kind == UP_ACT_RELU) {
-            qact_positive(x, n);
+            qact_positive(words, n_frames);
         }
+    }
+    for (size_t t = 0; channels == 1 && t < n_frames; t++) {
+        x[up_qat(1, t)] = 0;
     }
 }
 
@@ -81,12 +84,14 @@ static int32_t qgate_f(const up_qact_t *self, int32_t v, size_t c) {
     return v < 0 && self->kind == UP_ACT_RELU ? 0 : v;
 }
 
-void up_qgate_process(unsigned gate, const up_qact_t *f, const up_qact_t *g, int16_t *x, int16_t *y, size_t channels, size_t n_frames) {
-    size_t wide = up_qstride(2 * channels), stride = up_qstride(channels);
-    for (; n_frames; n_frames--, x += wide, y += stride) {
-        for (size_t c = 0; c < channels; c++) {
-            int32_t top = x[c], a = qgate_f(f, top, c), b = qgate_f(g, x[channels + c], c);
-            y[c] = (int16_t)up_sat16(gate == UP_GATE_GATED ? up_mul15(a, b) : top + up_mul15(b, a - top));
+void up_qgate_process(unsigned gate, const up_qact_t *f, const up_qact_t *g, const int16_t *x, int16_t *y, size_t channels, size_t n_frames) {
+    for (size_t c = 0; c < channels; c++) {
+        for (size_t t = 0; t < n_frames; t++) {
+            int32_t top = x[up_qat(c, t)], a = qgate_f(f, top, c), b = qgate_f(g, x[up_qat(channels + c, t)], c);
+            y[up_qat(c, t)] = (int16_t)up_sat16(gate == UP_GATE_GATED ? up_mul15(a, b) : top + up_mul15(b, a - top));
+            if (channels == 1) {
+                y[up_qat(1, t)] = 0;
+            }
         }
     }
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Activations and gates of integer signals, in place over frames of up_qstride(channels) int16.
+// Activations and gates of integer signals, in place over planes.
 #ifndef UP_QACT_H
 #define UP_QACT_H
 
@@ -24,10 +24,10 @@ static inline bool up_qact_has_slopes(unsigned kind) {
     return kind == UP_ACT_LEAKY_RELU || kind == UP_ACT_PRELU;
 }
 
-// [audio] channels first..first + n of each frame
-void up_qact_process(const up_qact_t *self, int16_t *x, size_t first, size_t n, size_t stride, size_t n_frames);
-// [audio] x [n_frames][stride of 2 * channels], f's channels then g's -> y [n_frames][stride of channels]
-void up_qgate_process(unsigned gate, const up_qact_t *f, const up_qact_t *g, int16_t *x, int16_t *y, size_t channels, size_t n_frames);
+// [audio] x [up_qplanes(channels)][UP_CHUNK]
+void up_qact_process(const up_qact_t *self, int16_t *x, size_t channels, size_t n_frames);
+// [audio] planes x, f's channels then g's -> planes y
+void up_qgate_process(unsigned gate, const up_qact_t *f, const up_qact_t *g, const int16_t *x, int16_t *y, size_t channels, size_t n_frames);
 
 UP_END_C
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Causal dilated convolution of integers (models/SPEC.md, op conv1d of q15 and q7): the columns of two
-// frames are gathered side by side, then multiplied by one matrix.
+// Causal dilated convolution of integers (models/SPEC.md, op conv1d of q15 and q7): the columns of a chunk
+// are gathered in planes, then multiplied by one matrix.
 #ifndef UP_QCONV1D_H
 #define UP_QCONV1D_H
 
@@ -10,11 +10,12 @@ UP_BEGIN_C
 
 typedef struct {
     up_qmat_t mat;
-    int16_t *ring;       // [frames + 1][up_qstride(in)], the last a copy of the first; NULL when taps == 1
-    up_word_t *columns;  // [pairs][2], shared by all layers
-    uint32_t frames, at; // ring length, and where the next input frame goes
+    up_word_t *ring;     // [words of a frame][frames], the past; NULL when taps == 1
+    up_word_t *columns;  // [up_qconv1d_columns()][UP_CHUNK], shared by all layers
+    uint32_t frames, at; // ring length, and where its oldest frame is
     uint16_t in, side, taps, dilation;
-    bool wide; // writes the sum itself, int32
+    bool wide;     // writes the sum itself, int32
+    bool diagonal; // the matrix is, and there is nothing to gather
 } up_qconv1d_t;
 
 // Columns of a tap: an odd number of channels is padded, one channel is not.
@@ -29,8 +30,9 @@ static inline size_t up_qconv1d_pairs(size_t in, size_t taps, size_t side) {
 // mat, in, side, taps, dilation, wide and columns are set.
 void up_qconv1d_layout(up_qconv1d_t *self, up_arena_t *arena); // [setup]
 void up_qconv1d_reset(up_qconv1d_t *self);                     // [setup]
-// [audio] in [n][up_qstride(in)], side likewise or NULL -> out [n][up_qstride(rows)] (wide: int32 [n])
-void up_qconv1d_process(up_qconv1d_t *self, const int16_t *in, const int16_t *side, void *out, size_t n_frames);
+size_t up_qconv1d_columns(const up_qconv1d_t *self);           // [setup]
+// [audio] planes in, side and plus (or NULL) -> out, plus added; wide: int32 [UP_CHUNK]. At most UP_CHUNK frames.
+void up_qconv1d_process(up_qconv1d_t *self, const int16_t *in, const int16_t *side, const int16_t *plus, void *out, size_t n_frames);
 
 UP_END_C
 

@@ -38,6 +38,10 @@ static qfile_t qfile_record(const uint8_t *r, const uint8_t *weights, size_t wei
 
 // ---- fields ----------------------------------------------------------------------------------
 
+static bool qfile_factor_ok(int32_t n) {
+    return n >= 1 && n <= UP_QONE;
+}
+
 static bool qfile_conv_ok(const qfile_t *l) {
     if (l->taps < 1 || l->dilation < 1 || (l->gate && l->out > UP_MAX_CHANNELS / 2) || l->dst == l->src
         || (uint64_t)(l->taps - 1) * l->dilation * l->in > UP_MAX_ARENA / 16 || (l->side && l->dst == l->src2)
@@ -48,6 +52,9 @@ static bool qfile_conv_ok(const qfile_t *l) {
         return false;
     }
     int64_t shift = (int64_t)l->n[3] + 8 - l->n[2];
+    if (!l->q7 && (l->plus ? !qfile_factor_ok(l->n[2]) : l->n[2])) {
+        return false;
+    }
     bool bits = l->n[2] == 1 || l->n[2] == 2 || l->n[2] == 4 || l->n[2] == 8;
     return !l->q7 || (l->taps <= 9 && !l->side && !l->gate && !l->plus && (l->act == UP_ACT_LINEAR || l->act == UP_ACT_RELU) && bits
                       && shift >= -15 && shift <= 15);
@@ -67,9 +74,8 @@ static bool qfile_dither_ok(const qfile_t *l) {
 // How many of n0.. the op uses; the rest must be 0.
 static int qfile_numbers(const qfile_t *l) {
     switch (l->op) {
-        case UP_OP_CONV1D: return l->q7 ? 4 : 2;
+        case UP_OP_CONV1D: return l->q7 ? 4 : 3;
         case UP_OP_LSTM: return 4;
-        case UP_OP_ADD: return 0;
         case UP_OP_EMPHASIS:
         case UP_OP_ACTIVATION: return 1;
         case UP_OP_DITHER: return 6;
@@ -88,6 +94,7 @@ static bool qfile_op_ok(const qfile_t *l) {
         case UP_OP_FILM:
             return l->in == l->out && l->dst != l->src2 && (l->side == l->in || l->side == 2 * l->in) && l->n[0] >= 0 && l->n[1] >= 0;
         case UP_OP_DITHER: return qfile_dither_ok(l);
+        case UP_OP_ADD: return l->in == l->out && qfile_factor_ok(l->n[0]) && qfile_factor_ok(l->n[1]);
         default: return l->in == l->out;
     }
 }

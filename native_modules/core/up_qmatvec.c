@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Integer matrix times vector; see up_qmatvec.h. Plain C, the reference; where a core has the DSP
-// instructions up_qmatvec_dsp.h replaces the groups of four rows.
+// instructions up_qmatvec_dsp.h replaces most of it.
 #include "up_qmatvec.h"
 
 static inline int32_t qmat_limit(int32_t v, int limit) {
@@ -25,59 +25,38 @@ static inline int32_t qmat_mac(int32_t w, int32_t v, int32_t sum) {
     #endif
 }
 
-int32_t up_qmat_sum(const up_qmat_t *self, const up_word_t *v) {
-    const int32_t *w = self->w;
-    int32_t sum = *w++;
-    size_t c = self->pairs;
-    for (; c >= 4; c -= 4, w += 4, v += 4) {
-        sum = qmat_mac(w[0], v[0], sum);
-        sum = qmat_mac(w[1], v[1], sum);
-        sum = qmat_mac(w[2], v[2], sum);
-        sum = qmat_mac(w[3], v[3], sum);
-    }
-    for (; c; c--) {
-        sum = qmat_mac(*w++, *v++, sum);
-    }
-    return sum;
-}
-
-// One group of four rows, n frames (1 or 2) side by side in v [pairs][n].
-static inline const int32_t *qmat_group_c(const up_qmat_t *self, const int32_t *w, const up_word_t *v, int16_t *const *y, size_t n) {
-    int32_t sum[2][4];
+#if defined(__SSE2__) && !defined(UP_NO_ASM)
+#include "up_qmatvec_sse2.h"
+#else
+// Sums of a group of four rows and n frames (1 or 2) side by side, words of a frame `step` apart.
+static inline void qmat_sums(const int32_t *w, size_t pairs, const up_word_t *v, size_t step, size_t n, int32_t sum[2][4]) {
     for (size_t f = 0; f < n; f++) {
         for (int r = 0; r < 4; r++) {
             sum[f][r] = w[r];
         }
     }
-    w += 4;
-    for (size_t c = self->pairs; c; c--, w += 4) {
-        for (size_t f = 0; f < n; f++, v++) {
+    for (w += 4; pairs; pairs--, w += 4, v += step) {
+        for (size_t f = 0; f < n; f++) {
             for (int r = 0; r < 4; r++) {
-                sum[f][r] = qmat_mac(w[r], *v, sum[f][r]);
+                sum[f][r] = qmat_mac(w[r], v[f], sum[f][r]);
             }
         }
     }
-    for (size_t f = 0; f < n; f++) {
-        for (int r = 0; r < 4; r++) {
-            y[f][r] = (int16_t)qmat_finish(self, sum[f][r], w[r]);
-        }
-    }
-    return w + 4;
 }
+#endif
 
 #if defined(UP_DSP)
 #include "up_qmatvec_dsp.h"
-#define qmat_group qmat_group_c
-#elif defined(__SSE2__) && !defined(UP_NO_ASM)
-#include "up_qmatvec_sse2.h"
-#else
-#define qmat_group qmat_group_c
 #endif
 
 void up_qmat_one(const up_qmat_t *self, const up_word_t *v, int16_t *y) {
-    const int32_t *w = self->w;
+    const int32_t *w = self->w, *mult = w + 4 + 4 * self->pairs;
     if (self->rows == 1) {
-        *y = (int16_t)qmat_finish(self, up_qmat_sum(self, v), w[self->pairs + 1]);
+        int32_t sum = w[0];
+        for (size_t c = 0; c < self->pairs; c++) {
+            sum = qmat_mac(w[1 + c], v[c], sum);
+        }
+        *y = (int16_t)qmat_finish(self, sum, w[1 + self->pairs]);
         return;
     }
     #if defined(UP_DSP)
@@ -85,20 +64,112 @@ void up_qmat_one(const up_qmat_t *self, const up_word_t *v, int16_t *y) {
         return;
     }
     #endif
-    for (size_t r = 0; r < self->rows; r += 4, y += 4) {
-        w = qmat_group(self, w, v, &y, 1);
+    for (size_t r = 0; r < self->rows; r += 4, y += 4, w = mult + 4, mult = w + 4 + 4 * self->pairs) {
+        int32_t sum[2][4];
+        qmat_sums(w, self->pairs, v, 1, 1, sum);
+        for (int k = 0; k < 4; k++) {
+            y[k] = (int16_t)qmat_finish(self, sum[0][k], mult[k]);
+        }
     }
 }
 
-void up_qmat_two(const up_qmat_t *self, const up_word_t *v, int16_t *y0, int16_t *y1) {
+static void qmat_two(const up_qmat_t *self, const int32_t *w, const up_word_t *v, up_word_t *y, size_t n) {
+    const int32_t *mult = w + 4 + 4 * self->pairs;
+    int32_t sum[2][4];
+    if (n == 1) {
+        qmat_sums(w, self->pairs, v, UP_CHUNK, 1, sum);
+    } else {
+        qmat_sums(w, self->pairs, v, UP_CHUNK, 2, sum);
+    }
+    for (size_t f = 0; f < n; f++) {
+        for (int r = 0; r < 4; r += 2) {
+            int32_t low = qmat_finish(self, sum[f][r], mult[r]), high = qmat_finish(self, sum[f][r + 1], mult[r + 1]);
+            y[f + r / 2 * UP_CHUNK] = up_pack_low(low, high);
+        }
+    }
+}
+
+void up_qmat_frames(const up_qmat_t *self, const up_word_t *v, up_word_t *y, const up_word_t *plus, size_t n) {
     #if defined(UP_DSP)
-    if (qmat_two_fast(self, v, y0, y1)) {
+    if (qmat_frames_fast(self, v, y, plus, n)) {
         return;
     }
     #endif
-    int16_t *y[2] = { y0, y1 };
     const int32_t *w = self->w;
-    for (size_t r = 0; r < self->rows; r += 4, y[0] += 4, y[1] += 4) {
-        w = qmat_group(self, w, v, y, 2);
+    for (size_t r = 0; r < self->rows; r += 4, w += 8 + 4 * self->pairs, y += 2 * UP_CHUNK) {
+        for (size_t t = 0; t < n; t += 2) {
+            qmat_two(self, w, v + t, y + t, n - t < 2 ? 1 : 2);
+        }
+        for (size_t p = 0; plus && p < 2; p++, plus += UP_CHUNK) {
+            up_qadd(y + p * UP_CHUNK, plus, y + p * UP_CHUNK, n);
+        }
+    }
+}
+
+bool up_qmat_is_diagonal(const up_qmat_t *self) {
+    const int32_t *w = self->w + 4;
+    if (self->rows == 1 || self->left || self->limit != UP_QLIMIT_S16) {
+        return false;
+    }
+    for (size_t r = 0; r < self->rows; r += 4, w += 8) {
+        for (size_t c = 0; c < self->pairs; c++, w += 4) {
+            for (size_t k = 0; k < 4; k++) {
+                uint32_t other = 2 * c == ((r + k) & ~(size_t)1) ? k & 1 ? 0xffffu : 0xffff0000u : 0xffffffffu;
+                if ((uint32_t)w[k] & other) {
+                    return false;
+                }
+            }
+        }
+    }
+    return true;
+}
+
+// Two rows of a diagonal matrix: their weights, biases and multipliers.
+typedef struct {
+    int32_t w[2], bias[2], mult[2];
+} qmat_two_t;
+
+static inline int32_t qmat_diagonal_word(const qmat_two_t *m, int32_t x) {
+    int32_t low = up_mac_low(m->w[0], x, m->bias[0]), high = up_mac_high(m->w[1], x, m->bias[1]);
+    return up_pack_low(up_sat16(up_rq(low, m->mult[0])), up_sat16(up_rq(high, m->mult[1])));
+}
+
+void up_qmat_diagonal(const up_qmat_t *self, const up_word_t *v, up_word_t *y, const up_word_t *plus, size_t n) {
+    for (size_t r = 0; r < self->rows; r += 2, v += UP_CHUNK, y += UP_CHUNK, plus += plus ? UP_CHUNK : 0) {
+        const int32_t *bias = self->w + r / 4 * (8 + 4 * self->pairs) + r % 4, *mult = bias + 4 + 4 * self->pairs;
+        bool there = r / 2 < self->pairs; // more rows than columns: zero rows' sums are their biases
+        qmat_two_t m = { { there ? bias[4 + 2 * r] : 0, there ? bias[5 + 2 * r] : 0 }, { bias[0], bias[1] }, { mult[0], mult[1] } };
+        if (plus) {
+            for (size_t t = 0; t < n; t += 2) { // of an odd number one more, as there is room
+                int32_t a = qmat_diagonal_word(&m, v[t]), b = qmat_diagonal_word(&m, v[t + 1]);
+                y[t] = up_add16x2(a, plus[t]);
+                y[t + 1] = up_add16x2(b, plus[t + 1]);
+            }
+        } else {
+            for (size_t t = 0; t < n; t += 2) {
+                int32_t a = qmat_diagonal_word(&m, v[t]), b = qmat_diagonal_word(&m, v[t + 1]);
+                y[t] = a;
+                y[t + 1] = b;
+            }
+        }
+    }
+}
+
+void up_qmat_row(const int32_t *w, size_t pairs, const up_word_t *v, int32_t *sums, size_t n) {
+    #if defined(UP_DSP)
+    qdsp_row(w, pairs, v, sums, n);
+    #else
+    for (; pairs; pairs--, w++, v += UP_CHUNK) {
+        for (size_t t = 0; t < n; t++) {
+            sums[t] = qmat_mac(*w, v[t], sums[t]);
+        }
+    }
+    #endif
+}
+
+void up_qmat_row_finish(const up_qmat_t *self, const int32_t *sums, up_word_t *y, size_t n) {
+    int32_t mult = self->w[self->pairs + 1];
+    for (size_t t = 0; t < n; t++) {
+        y[t] = (uint16_t)qmat_finish(self, sums[t], mult);
     }
 }

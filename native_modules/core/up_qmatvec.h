@@ -24,12 +24,19 @@ static inline size_t up_qmat_words(size_t rows, size_t pairs) {
     return rows == 1 ? pairs + 2 : (rows + 3) / 4 * (8 + 4 * pairs);
 }
 
-// v [pairs] words -> y [up_qstride(rows)], 8-byte aligned unless rows == 1.
+// v [pairs] words of one frame -> y [up_qrows(rows)], 8-byte aligned.
 void up_qmat_one(const up_qmat_t *self, const up_word_t *v, int16_t *y);
-// Two frames at once: v [pairs][2] words, 8-byte aligned -> y0, y1.
-void up_qmat_two(const up_qmat_t *self, const up_word_t *v, int16_t *y0, int16_t *y1);
-// The only row's sum itself.
-int32_t up_qmat_sum(const up_qmat_t *self, const up_word_t *v);
+// n frames in planes: v [pairs][UP_CHUNK] -> y [up_qplanes(rows)][UP_CHUNK], y + plus if there is such. Up to one
+// frame more may be read and written.
+void up_qmat_frames(const up_qmat_t *self, const up_word_t *v, up_word_t *y, const up_word_t *plus, size_t n);
+// Is column r all that row r reads?
+bool up_qmat_is_diagonal(const up_qmat_t *self); // [setup]
+// up_qmat_frames of such.
+void up_qmat_diagonal(const up_qmat_t *self, const up_word_t *v, up_word_t *y, const up_word_t *plus, size_t n);
+// Words of a single row: adds their products with v [pairs][UP_CHUNK] to n sums; up to UP_CHUNK are written.
+void up_qmat_row(const int32_t *w, size_t pairs, const up_word_t *v, int32_t *sums, size_t n);
+// n finished words of a single row's sums.
+void up_qmat_row_finish(const up_qmat_t *self, const int32_t *sums, up_word_t *y, size_t n);
 
 UP_END_C
 

@@ -16,6 +16,11 @@ static int32_t qmodel_n(const uint8_t *record, int i) {
     return qmodel_i32(record + 32 + 4 * i);
 }
 
+// A sum's factors in one word, the first in the low half.
+static int32_t qmodel_factors(int32_t first, int32_t second) {
+    return first | second * 65536;
+}
+
 // ---- layout ----------------------------------------------------------------------------------
 
 static size_t qmodel_conv_rows(const up_qlayer_t *self) {
@@ -97,7 +102,11 @@ static void qmodel_layout_layer(up_qlayer_t *self, const uint8_t *r, const uint8
     };
     switch (self->op) {
         case UP_OP_CONV1D:
+            self->factors = qmodel_factors(UP_QONE, qmodel_n(r, 2));
             qmodel_layout_conv(self, r, weights, q7, arena);
+            break;
+        case UP_OP_ADD:
+            self->factors = qmodel_factors(self->n[0], self->n[1]);
             break;
         case UP_OP_GRU:
         case UP_OP_LSTM:
@@ -120,7 +129,7 @@ static void qmodel_layout_layer(up_qlayer_t *self, const uint8_t *r, const uint8
 
 // Sizes that all layers share: of slots, of the columns, of the widest gated layer.
 typedef struct {
-    size_t width[UP_SLOTS], now[UP_SLOTS], columns, spread;
+    size_t planes[UP_SLOTS], columns, spread;
     bool wide[UP_SLOTS], is_wide[UP_SLOTS];
 } qmodel_sizes_t;
 
@@ -132,18 +141,17 @@ static void qmodel_measure(const up_qlayer_t *layer, qmodel_sizes_t *sizes) {
     bool conv = layer->op == UP_OP_CONV1D;
     bool wide = layer->op == UP_OP_DEEMPHASIS || (conv && layer->conv.wide);
     if (conv) {
-        sizes->columns = qmodel_most(sizes->columns, layer->conv.mat.pairs);
-        sizes->spread = qmodel_most(sizes->spread, layer->gate ? up_qstride(2u * layer->out) : 0);
+        sizes->columns = qmodel_most(sizes->columns, up_qconv1d_columns(&layer->conv));
+        sizes->spread = qmodel_most(sizes->spread, layer->gate ? up_qplanes(2u * layer->out) : 0);
     }
-    sizes->now[layer->dst] = layer->out;
     sizes->is_wide[layer->dst] = wide;
     sizes->wide[layer->dst] |= wide;
-    sizes->width[layer->dst] = qmodel_most(sizes->width[layer->dst], wide ? 0 : up_qstride(layer->out));
+    sizes->planes[layer->dst] = qmodel_most(sizes->planes[layer->dst], wide ? 0 : up_qplanes(layer->out));
 }
 
 void up_qmodel_layout(up_qmodel_t *self, const uint8_t *layers, size_t n_layers, const uint8_t *weights,
     const float *units, size_t inputs, bool q7, up_arena_t *arena) {
-    qmodel_sizes_t sizes = { .width = { up_qstride(inputs) }, .now = { inputs } };
+    qmodel_sizes_t sizes = { .planes = { up_qplanes(inputs) } };
     up_qlayer_t one;
     self->units = units;
     self->inputs = (uint8_t)inputs;
@@ -151,7 +159,6 @@ void up_qmodel_layout(up_qmodel_t *self, const uint8_t *layers, size_t n_layers,
     self->layer = up_arena_take(arena, n_layers * sizeof(up_qlayer_t));
     for (size_t i = 0; i < n_layers; i++, layers += UP_RECORD) {
         qmodel_layout_layer(&one, layers, weights, q7, arena);
-        one.src2_stride = (uint16_t)up_qstride(sizes.now[one.src2]);
         one.wide_in = sizes.is_wide[one.src];
         qmodel_measure(&one, &sizes);
         self->out_wide = sizes.is_wide[one.dst]; // the last one's word counts
@@ -160,16 +167,17 @@ void up_qmodel_layout(up_qmodel_t *self, const uint8_t *layers, size_t n_layers,
             self->layer[i] = one;
         }
     }
-    up_word_t *columns = up_arena_take(arena, 2 * sizes.columns * sizeof(up_word_t));
+    const size_t plane = UP_CHUNK * sizeof(up_word_t);
+    up_word_t *columns = up_arena_take(arena, sizes.columns * plane);
     for (size_t i = 0; self->layer && i < n_layers; i++) {
         if (self->layer[i].op == UP_OP_CONV1D) {
             self->layer[i].conv.columns = columns;
         }
     }
-    self->spread = up_arena_take(arena, UP_CHUNK * sizes.spread * sizeof(int16_t));
+    self->spread = up_arena_take(arena, sizes.spread * plane);
     self->knobs = up_arena_take(arena, (inputs - 1) * sizeof(int16_t));
     for (int s = 0; s < UP_SLOTS; s++) {
-        self->slot[s] = sizes.width[s] ? up_arena_take(arena, UP_CHUNK * sizes.width[s] * sizeof(int16_t)) : NULL;
+        self->slot[s] = sizes.planes[s] ? up_arena_take(arena, sizes.planes[s] * plane) : NULL;
         self->wide[s] = sizes.wide[s] ? up_arena_take(arena, UP_CHUNK * sizeof(int32_t)) : NULL;
     }
 }
@@ -246,52 +254,47 @@ void up_qmodel_set_knobs(up_qmodel_t *self, const float *values) {
     }
 }
 
-static void qmodel_add_run(const int16_t *a, const int16_t *b, int16_t *out, size_t n) {
+static const int32_t QMODEL_EVEN = UP_QONE << 16 | UP_QONE; // both factors are 1
+
+static void qmodel_add(const int16_t *a, const int16_t *b, int16_t *out, size_t channels, size_t n_frames, int32_t factors) {
     const up_word_t *p = (const void *)a, *q = (const void *)b;
     up_word_t *to = (void *)out;
-    for (size_t i = n / 4; i; i--, to += 2, p += 2, q += 2) {
-        int32_t a0 = p[0], a1 = p[1], b0 = q[0], b1 = q[1];
-        to[0] = up_add16x2(a0, b0);
-        to[1] = up_add16x2(a1, b1);
-    }
-    if (n & 2) {
-        *to = up_add16x2(*p, *q);
-    }
-    if (n & 1) {
-        out[n - 1] = (int16_t)up_sat16(a[n - 1] + b[n - 1]);
-    }
-}
-
-static void qmodel_add(const int16_t *a, const int16_t *b, int16_t *out, size_t width, size_t stride, size_t n_frames) {
-    if (width == stride) {
-        qmodel_add_run(a, b, out, width * n_frames);
-        return;
-    }
-    for (; n_frames; n_frames--, a += width, b += stride, out += width) {
-        for (size_t c = 0; c < width; c++) {
-            out[c] = (int16_t)up_sat16(a[c] + b[c]);
+    for (size_t i = up_qplanes(channels); i; i--, p += UP_CHUNK, q += UP_CHUNK, to += UP_CHUNK) {
+        if (factors == QMODEL_EVEN) {
+            up_qadd(p, q, to, n_frames);
+        } else {
+            up_qmix(p, q, to, n_frames, factors);
         }
+    }
+    for (size_t t = 0; channels == 1 && t < n_frames; t++) { // b may have more channels
+        out[up_qat(1, t)] = 0;
     }
 }
 
 static void qmodel_film(const up_qlayer_t *layer, const int16_t *a, const int16_t *b, int16_t *out, size_t n_frames) {
-    size_t width = layer->in, stride = up_qstride(width);
-    for (; n_frames; n_frames--, a += stride, b += layer->src2_stride, out += stride) {
-        for (size_t c = 0; c < width; c++) {
-            int32_t shift = layer->side == width ? 0 : (int32_t)(((int64_t)b[width + c] * layer->n[1] + (1 << 15)) >> 16);
-            out[c] = (int16_t)up_sat16(up_rq(b[c] * a[c], layer->n[0]) + shift);
+    size_t width = layer->in;
+    for (size_t c = 0; c < width; c++) {
+        for (size_t t = 0; t < n_frames; t++) {
+            int32_t lift = layer->side == width ? 0 : b[up_qat(width + c, t)], x = b[up_qat(c, t)] * a[up_qat(c, t)];
+            int32_t shift = (int32_t)(((int64_t)lift * layer->n[1] + (1 << 15)) >> 16);
+            out[up_qat(c, t)] = (int16_t)up_sat16(up_rq(x, layer->n[0]) + shift);
+            if (width == 1) {
+                out[up_qat(1, t)] = 0;
+            }
         }
     }
 }
 
 static void qmodel_emphasis(up_qlayer_t *layer, const int16_t *in, int16_t *out, size_t n_frames) {
-    size_t stride = up_qstride(layer->in);
     for (size_t c = 0; c < layer->in; c++) {
         int32_t z = layer->z[c];
-        for (size_t i = c; i < n_frames * stride; i += stride) {
-            int32_t x = in[i];
-            out[i] = (int16_t)up_sat16(x - up_mul15(layer->n[0], z));
+        for (size_t t = 0; t < n_frames; t++) {
+            int32_t x = in[up_qat(c, t)];
+            out[up_qat(c, t)] = (int16_t)up_sat16(x - up_mul15(layer->n[0], z));
             z = x;
+            if (layer->in == 1) {
+                out[up_qat(1, t)] = 0;
+            }
         }
         layer->z[c] = z;
     }
@@ -300,7 +303,7 @@ static void qmodel_emphasis(up_qlayer_t *layer, const int16_t *in, int16_t *out,
 static void qmodel_deemphasis(up_qlayer_t *layer, const int16_t *narrow, const int32_t *wide, int32_t *out, size_t n_frames) {
     int64_t coef = layer->n[0], y = *layer->z;
     for (size_t t = 0; t < n_frames; t++) {
-        int64_t x = layer->wide_in ? wide[t] : narrow[t];
+        int64_t x = layer->wide_in ? wide[t] : narrow[up_qat(0, t)];
         y = x * (1 << layer->n[1]) + ((coef * y + (1 << 14)) >> 15);
         y = y < INT32_MIN ? INT32_MIN : y > INT32_MAX ? INT32_MAX : y;
         out[t] = (int32_t)y;
@@ -310,24 +313,24 @@ static void qmodel_deemphasis(up_qlayer_t *layer, const int16_t *narrow, const i
 
 static void qmodel_conv(up_qmodel_t *self, up_qlayer_t *layer, const int16_t *a, const int16_t *b, const int16_t *plus,
     void *out, size_t n_frames) {
-    size_t stride = up_qstride(layer->out);
-    up_qconv1d_process(&layer->conv, a, b, layer->gate ? self->spread : out, n_frames);
+    bool bent = layer->gate || layer->act.table || layer->act.slopes; // ReLU is the matrix's limit
+    bool apart = bent || layer->factors != QMODEL_EVEN; // else the matrix adds it
+    up_qconv1d_process(&layer->conv, a, b, apart ? NULL : plus, layer->gate ? self->spread : out, n_frames);
     if (layer->gate) {
         up_qgate_process(layer->gate, &layer->act, &layer->gate_act, self->spread, out, layer->out, n_frames);
-    } else if (layer->act.table || layer->act.slopes) { // ReLU is the matrix's limit
-        up_qact_process(&layer->act, out, 0, layer->act.slopes ? layer->out : stride, stride, n_frames);
+    } else if (bent) {
+        up_qact_process(&layer->act, out, layer->out, n_frames);
     }
-    if (plus) {
-        qmodel_add_run(out, plus, out, stride * n_frames);
+    if (apart && plus) {
+        qmodel_add(out, plus, out, layer->out, n_frames, layer->factors);
     }
 }
 
 static void qmodel_activation(const up_qlayer_t *layer, const int16_t *a, int16_t *out, size_t n_frames) {
-    size_t stride = up_qstride(layer->in);
-    for (size_t i = 0; a != out && i < n_frames * stride; i++) {
+    for (size_t i = 0; a != out && i < 2 * UP_CHUNK * up_qplanes(layer->in); i++) {
         out[i] = a[i];
     }
-    up_qact_process(&layer->act, out, 0, layer->in, stride, n_frames);
+    up_qact_process(&layer->act, out, layer->in, n_frames);
 }
 
 static void qmodel_run(up_qmodel_t *self, up_qlayer_t *layer, size_t n_frames) {
@@ -345,7 +348,7 @@ static void qmodel_run(up_qmodel_t *self, up_qlayer_t *layer, size_t n_frames) {
             up_qlstm_process(&layer->lstm, a, out, n_frames);
             break;
         case UP_OP_ADD:
-            qmodel_add(a, b, out, up_qstride(layer->in), layer->src2_stride, n_frames);
+            qmodel_add(a, b, out, layer->in, n_frames, layer->factors);
             break;
         case UP_OP_FILM:
             qmodel_film(layer, a, b, out, n_frames);
@@ -366,14 +369,15 @@ static void qmodel_run(up_qmodel_t *self, up_qlayer_t *layer, size_t n_frames) {
 
 // What is no sample (not finite, or beyond 60 dB over full scale) is silence.
 static void qmodel_input(up_qmodel_t *self, const float *in, size_t n_frames) {
-    size_t stride = up_qstride(self->inputs);
-    int16_t *to = self->slot[0];
+    up_word_t *to = (void *)self->slot[0];
     float units = self->units[0];
-    for (size_t t = 0; t < n_frames; t++, to += stride) {
+    for (size_t t = 0; t < n_frames; t++) {
         bool sound = (up_bits(in[t]) & 0x7fffffffu) < 0x44800000u;
-        to[0] = qmodel_quantise(sound ? in[t] : 0.0f, units);
-        for (size_t k = 1; k < self->inputs; k++) {
-            to[k] = self->knobs[k - 1];
+        to[t] = (uint16_t)qmodel_quantise(sound ? in[t] : 0.0f, units);
+    }
+    for (size_t k = 1; k < self->inputs; k++) {
+        for (size_t t = 0; t < n_frames; t++) {
+            self->slot[0][up_qat(k, t)] = self->knobs[k - 1];
         }
     }
 }
@@ -385,7 +389,7 @@ static void qmodel_chunk(up_qmodel_t *self, const float *in, float *out, size_t 
     }
     int last = self->layer[self->n_layers - 1].dst;
     for (size_t t = 0; t < n_frames; t++) {
-        int32_t y = self->out_wide ? self->wide[last][t] : self->slot[last][t];
+        int32_t y = self->out_wide ? self->wide[last][t] : self->slot[last][up_qat(0, t)];
         out[t] = (float)y * self->scale;
     }
 }

@@ -16,10 +16,11 @@ enum { UP_QFLAG_WIDE = 1 };
 typedef struct {
     uint8_t op, src, src2, dst, plus, gate; // as in the record
     bool wide_in;                           // de-emphasis: the source is int32
-    uint16_t in, out, side, src2_stride;
+    uint16_t in, out, side;
     up_qact_t act, gate_act;
     const uint8_t *narrow; // q7: the file's weights, spread into the arena by reset; else NULL
     int32_t n[2];          // emphasis, de-emphasis, FiLM: the record's numbers
+    int32_t factors;       // of a sum: x's (1 for a conv1d's own value) in the low half, x2's or plus's in the high
     int32_t *z;            // emphasis [in], de-emphasis [1]: last frame
     union {
         up_qconv1d_t conv;
@@ -32,9 +33,9 @@ typedef struct {
 typedef struct {
     up_qlayer_t *layer; // [n_layers]
     const float *units; // [inputs], in the file
-    int16_t *slot[UP_SLOTS]; // [UP_CHUNK][up_qstride(channels)]
+    int16_t *slot[UP_SLOTS]; // planes of the most channels it ever holds
     int32_t *wide[UP_SLOTS]; // [UP_CHUNK], of the slots that are ever written wide
-    int16_t *spread;         // [UP_CHUNK][up_qstride(2 * channels)] of the widest gated layer
+    int16_t *spread;         // planes of 2 * channels of the widest gated layer
     int16_t *knobs;          // [inputs - 1]
     float scale;             // of the last layer
     uint16_t n_layers;

@@ -42,7 +42,7 @@ void up_qgru_layout(up_qgru_t *self, const int32_t *weight, up_arena_t *arena);
 void up_qgru_reset(up_qgru_t *self);
 void up_qlstm_layout(up_qlstm_t *self, const int32_t *weight, up_arena_t *arena);
 void up_qlstm_reset(up_qlstm_t *self);
-// [audio] in [n][up_qstride(inputs)] -> out [n][up_qstride(hidden)]
+// [audio] planes in -> planes out
 void up_qgru_process(up_qgru_t *self, const int16_t *in, int16_t *out, size_t n_frames);
 void up_qlstm_process(up_qlstm_t *self, const int16_t *in, int16_t *out, size_t n_frames);
 

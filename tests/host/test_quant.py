@@ -62,26 +62,28 @@ def matrices(made):
 @pytest.mark.parametrize(
     ("file", "worst_db"),
     [
-        ("nam/a2_lite.nam", -61),
-        ("nam/a2_full.nam", -64),
-        ("nam/a1_standard.nam", -58),
-        ("nam/a1_feather.nam", -67),
-        ("nam/a1_gated_synth.nam", -64),
-        ("nam/a2_features_synth.nam", -60),
-        ("nam/activations_synth.nam", -58),
-        ("nam/linear_2000_synth.nam", -50),
-        ("nam/lstm_1x16.nam", -50),
-        ("nam/quirk_l1x1film_blended.nam", -70),
+        ("nam/a2_lite.nam", -63.5),
+        ("nam/a2_full.nam", -67),
+        ("nam/a1_standard.nam", -65),
+        ("nam/a1_feather.nam", -70.8),
+        ("nam/a1_gated_synth.nam", -66.5),
+        ("nam/a2_features_synth.nam", -64.8),
+        ("nam/activations_synth.nam", -61.4),
+        ("nam/linear_2000_synth.nam", -53.1),
+        ("nam/lstm_1x16.nam", -52.7),
+        ("nam/quirk_l1x1film_blended.nam", -77),
         ("guitarml/lstm8_ts9.json", -60),
-        ("guitarml/gru8_ts9.json", -60),
-        ("guitarml/lstm12_cond2_synth.json", -60),
-        ("aidax/gru12_gains_synth.json", -64),
+        ("guitarml/gru8_ts9.json", -65.3),
+        ("guitarml/lstm12_cond2_synth.json", -63.9),
+        ("aidax/gru12_gains_synth.json", -70.4),
     ],
 )
 def test_golden_nets_keep_their_sound(file, worst_db):
     x, _ = audio.read(GOLDEN / "input.wav")
     model = convert.read(GOLDEN / file, warn=lambda text: None)
-    db = quant.compare(model, quant.quantise(model), x[:72000])
+    # At 1.05 s the float A1 standard itself answers half a unit of input noise with -34 dB.
+    frames = 48000 if file == "nam/a1_standard.nam" else 72000
+    db = quant.compare(model, quant.quantise(model), x[:frames])
     assert db < worst_db, f"{file}: {db:.1f} dB, expected below {worst_db}"
 
 
@@ -149,6 +151,35 @@ def test_knobs_film_emphasis_and_two_recurrent_layers():
     for name, model in models.items():
         db = quant.compare(model, quant.quantise(model, short()), 0.8 * short(seed=8))
         assert db < -55, f"{name}: {db:.1f} dB"
+
+
+def test_signals_that_are_added_have_units_of_their_own():
+    rng = np.random.default_rng(9)
+    model = net(
+        conv(rng, 4, 1, 3, 0.01), conv(rng, 4, 1, 3, 4.0, dst=2), L.Add(1, 2, 3), conv(rng, 4, 4, src=1, dst=4, plus=2),
+        conv(rng, 4, 4, src=3, dst=5, side=4, side_weight=rng.standard_normal((4, 4))),
+        conv(rng, 1, 4, src=5, dst=7, side=1, side_weight=200 * rng.standard_normal((1, 4))),
+    )  # fmt: skip
+    model.layers[0].bias *= 0.01
+    made = quant.quantise(model, short())
+    quiet, loud, total, again = made.layers[:4]
+    assert quiet.scale < loud.scale / 20 and total.scale >= loud.scale and again.scale >= loud.scale
+    for factor, term, of in ((total.factors[0], quiet, total), (total.factors[1], loud, total), (again.factor, loud, again)):
+        assert 1 <= factor <= 16384 and abs(factor - 16384 * term.scale / of.scale) < 0.51, factor
+    assert [upm.macs(layer) for layer in made.layers] == [upm.macs(layer) for layer in model.layers]
+    db = quant.compare(model, made, 0.8 * short(seed=8))
+    assert db < -68, f"{db:.1f} dB"
+
+
+def test_a_knob_beside_the_audio_costs_a_sum_no_bits():
+    rng = np.random.default_rng(10)
+    for act in ("linear", "tanh"):
+        chain = [conv(rng, 1, 2, 3, 0.3, activation=act), L.Add(1, 0, 2), conv(rng, 3, 1, 3, src=2, dst=3)]
+        model = net(*chain, conv(rng, 1, 3, src=3, dst=4), knobs=[("drive", "", 0.0, 5.0, 1.0)])
+        made = quant.quantise(model, short())
+        assert made.units[0] == 32768, made.units
+        db = quant.compare(model, made, 0.8 * short(seed=8))
+        assert db < -60, f"{act}: {db:.1f} dB"
 
 
 # ---- nothing overflows ---------------------------------------------------------------------------

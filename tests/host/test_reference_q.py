@@ -41,6 +41,10 @@ def look(table, x):
     return (word // 1024 + d * (x % 64) + 32) // 64
 
 
+def mixed(a, b, factors):
+    return sat(int32(int32(a * factors[0]) + int32(b * factors[1]) + 2**13) // 2**14)
+
+
 def row(matrix, k, values):
     """int32 sum of row k, checked at every addition."""
     total = int(matrix.bias[k])
@@ -80,7 +84,9 @@ def conv(layer, slots, t):
         if layer.gate != "none":
             g = act(layer.gate_activation, pre(layer.matrix, o + layer.out, values), o)
             y = sat(mul15(f, g) if layer.gate == "gated" else top + mul15(g, int32(f - top)))
-        out.append(y if layer.plus is None else sat(y + int(slots[layer.plus][o][t])))
+        if layer.plus is not None:
+            y = sat(y + (int(slots[layer.plus][o][t]) * layer.factor + 2**13) // 2**14)
+        out.append(y)
     return out
 
 
@@ -171,7 +177,8 @@ def scalar(layer, slots):
     if isinstance(layer, (Q.QGru, Q.QLstm)):
         return (gru if isinstance(layer, Q.QGru) else lstm)(layer, frames)
     if isinstance(layer, Q.QAdd):
-        return [[sat(v + int(slots[layer.src2][c][t])) for c, v in enumerate(f)] for t, f in enumerate(frames)]
+        other = slots[layer.src2]
+        return [[mixed(v, int(other[c][t]), layer.factors) for c, v in enumerate(f)] for t, f in enumerate(frames)]
     if isinstance(layer, Q.QActivation):
         return [[act(layer.activation, v, c) for c, v in enumerate(f)] for f in frames]
     if isinstance(layer, Q.QDither):
@@ -210,6 +217,28 @@ def test_rq_and_mul15_are_the_definitions():
     halves = np.array([-32768, -32767, -1, 0, 1, 16384, 32767, *rng.integers(-32768, 32768, 40)])
     for a in halves:
         assert R.mul15(a, halves).tolist() == [(int(a) * int(b) + 2**14) // 2**15 for b in halves]
+
+
+def test_sums_of_two_units_at_their_limits():
+    """Against the definition, for the ends of the range and of the factors, in C as well: odd widths and words."""
+    x = np.array([-1.0, 1.0, 0.5, -0.5, 0.0, 1 / 32768, -1 / 32768, 3 / 32768], np.float32).repeat(2)[1:]
+    cases = [(16384, 16384), (1, 1), (1, 16384), (16384, 1), (16383, 16384), (8192, 8192), (5461, 9999)]
+    for channels in (1, 3, 4):
+        weight = np.full((channels, 1), 32767, np.int16)
+        gains = Q.Matrix(weight, np.zeros(channels, np.int32), np.array([131072, 90000, 7, 200000][:channels], np.int32))
+        for factors in cases:
+            chain = [
+                Q.QConv1d(gains, 1, 1, 1.0),
+                Q.QConv1d(gains, 1, 1, 1.0, src=0, dst=2, plus=1, factor=factors[1]),
+                Q.QAdd(2, 1, 3, 1.0, factors),
+                Q.QConv1d(Q.Matrix(np.ones((1, channels), np.int16), *np.zeros((2, 1), np.int32)), channels, 1, 1.0, src=3, dst=4, wide=True),
+            ]  # fmt: skip
+            made = Q.QModel(chain, np.float32([32768]), 48000)
+            slots = {0: R.from_float(x, 32768)[None]}
+            for layer in chain:
+                slots[layer.dst] = np.array(scalar(layer, slots)).T
+            assert np.array_equal(R.render_int(made, x), slots[4][0]), (channels, factors)
+            assert native.render(upm.dumps(made), x, prewarm=0).tobytes() == R.render(made, x).tobytes(), factors
 
 
 def test_look_is_the_definition_for_every_input():

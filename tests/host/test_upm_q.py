@@ -124,6 +124,20 @@ def test_gru_lstm_and_q7_lie_as_stated():
     assert struct.unpack_from("<8i", records[1], 32) == (0, 0, 4, -2, 0, 0, 0, 0)
 
 
+def test_factors_of_sums_lie_as_stated():
+    table = random_q.function_table("tanh", 8)
+    chain = [
+        dense(plus=0, factor=5),
+        Q.QConv1d(IDENTITY, 1, 1, 1.0, activation=Q.QAct("tanh", table), src=1, dst=2, plus=1, factor=16384),
+        Q.QAdd(2, 0, 3, 1.0, (1, 16383)),
+        Q.QAdd(3, 0, 3, 1.0),
+    ]
+    found, records = parts(upm.dumps(model(*chain)))
+    numbers = [struct.unpack_from("<8i", r, 32) for r in records]
+    at = found[b"WGHT"].index(table.astype("<i4").tobytes())
+    assert numbers == [(0, 0, 5) + 5 * (0,), (at, 0, 16384) + 5 * (0,), (1, 16383) + 6 * (0,), 2 * (16384,) + 6 * (0,)]
+
+
 def test_slopes_follow_the_weights_padded_to_even():
     act = Q.QAct("prelu", slopes=np.array([5, 6, 7], np.int16))
     gate = Q.QAct("leaky_relu", slopes=np.array([-9, -8, -7], np.int16))
@@ -183,6 +197,11 @@ def table(first, second):
         (lambda m: setattr(m, "grade", "accurate"), "header"),
         (lambda m: m.layers.append(Q.QEmphasis(40000, 1.0, 1, 2)), "layer"),
         (lambda m: m.layers.append(Q.QDeemphasis(3, 16, 1.0, 1, 2)), "layer"),
+        (lambda m: m.layers.append(Q.QAdd(1, 0, 2, 1.0, (0, 1))), "layer"),
+        (lambda m: m.layers.append(Q.QAdd(1, 0, 2, 1.0, (1, 16385))), "layer"),
+        (lambda m: m.layers.append(dense(src=0, dst=2, plus=1, factor=0)), "layer"),
+        (lambda m: m.layers.append(dense(src=0, dst=2, plus=1, factor=16385)), "layer"),
+        (lambda m: m.layers.append(dense(src=0, dst=2, plus=1, factor=-1)), "layer"),
     ],
 )  # fmt: skip
 def test_the_reader_refuses_by_name_what_could_not_be_played_right(change, words):

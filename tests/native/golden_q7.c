@@ -105,12 +105,12 @@ static void *open_case(const case_t *c, up_qmodel_t *model) {
 
 // n frames of input, their padding full of junk, through every layer.
 static void run(up_qmodel_t *model, const case_t *c, FILE *in, FILE *out, size_t n) {
-    size_t stride = up_qstride((size_t)c->in);
+    size_t lanes = 2 * up_qplanes((size_t)c->in);
     for (size_t t = 0; t < n; t++) {
         int8_t frame[UP_MAX_CHANNELS];
         read_in(in, frame, (size_t)c->in);
-        for (size_t i = 0; i < stride; i++) {
-            model->slot[0][t * stride + i] = (int16_t)(i < (size_t)c->in ? frame[i] : PAD);
+        for (size_t i = 0; i < lanes; i++) {
+            model->slot[0][up_qat(i, t)] = (int16_t)(i < (size_t)c->in ? frame[i] : PAD);
         }
     }
     for (int k = 0; k < c->n_layers; k++) {
@@ -120,7 +120,7 @@ static void run(up_qmodel_t *model, const case_t *c, FILE *in, FILE *out, size_t
     for (size_t t = 0; t < n; t++) {
         int32_t frame[UP_MAX_CHANNELS];
         for (size_t i = 0; i < last->out; i++) {
-            frame[i] = last->conv.wide ? model->wide[last->dst][t] : model->slot[last->dst][t * up_qstride(last->out) + i];
+            frame[i] = last->conv.wide ? model->wide[last->dst][t] : model->slot[last->dst][up_qat(i, t)];
         }
         check(fwrite(frame, sizeof(int32_t), last->out, out) == last->out, "cannot write");
     }
