@@ -14,9 +14,9 @@ from . import upm, upm_q
 _CALL, _FRAME, _CONV, _PUSH, _ELEMENT = 35, 87, 48, 6, 5
 _UNIT = {"fast": 40, "accurate": 125}  # a GRU unit's gates
 _ACTIVATION = {"fast": 14, "accurate": 45}  # tanh or sigmoid of one value
-# Integer models: a multiply-add, a layer, a unit of GRU or LSTM. Fitted to bench's seven: within 10 %.
-_Q_MAC, _Q_LAYER, _Q_UNIT = 0.93, 130, 48
-_Q_CYCLES_PER_INSTRUCTION = {"cortex-m7": 0.97, "cortex-m4": 1.61, "cortex-m33": 1.36}
+# Integer models: a multiply-add, a layer, a unit of GRU or LSTM; within 11 % of the counts of bench's seven.
+_Q_MAC, _Q_LAYER, _Q_UNIT = 0.89, 53, 44
+_Q_CYCLES_PER_INSTRUCTION = {"cortex-m7": 1.05, "cortex-m4": 1.64, "cortex-m33": 1.40}
 _CYCLES_PER_INSTRUCTION = {"cortex-m7": 1.55, "cortex-m4": 2.9, "cortex-m33": 2.7}
 CORES = tuple(_CYCLES_PER_INSTRUCTION)
 

@@ -6,6 +6,12 @@ from upedal import bench, cost, zoo
 NEEDS = ("qemu-system-arm", "firmware emu_m7", "native modules armv7emdp", "instruction counter")
 LIMITS = {"gru-10": 1000, "gru-16": 1900, "gru-40": 8200}  # at block 64
 
+# What each integer net takes today, and 1 % more.
+INTEGERS = {
+    "gru-40-q15": 6310, "lstm-40-q15": 8110, "nam-a1-feather-q15": 5500, "nam-a1-standard-q15": 16400,
+    "nam-a2-lite-q15": 5190, "nam-a2-full-q15": 14640, "tinyml-16x24-q7": 13130,
+}  # fmt: skip
+
 
 @pytest.fixture(scope="module")
 def rows():
@@ -40,3 +46,13 @@ def test_a_second_run_counts_the_same(rows):
     again = bench.measure("emu_m7", {"gru-10": zoo.models()["gru-10"]}, (64,))[0]
     first = rows["gru-10"]
     assert abs(again["instructions_per_sample"] - first["instructions_per_sample"]) * 64 <= 4
+
+
+@pytest.mark.toolchain(*NEEDS)
+def test_integer_nets_stay_within_their_limits_and_near_the_cost_model():
+    nets = zoo.integer_models()
+    assert nets.keys() == INTEGERS.keys()
+    for row in bench.measure("emu_m7", nets, (64,)):
+        counted = row["instructions_per_sample"]
+        assert counted <= INTEGERS[row["model"]], row
+        assert abs(cost.instructions(nets[row["model"]])[0] / counted - 1) < 0.12, row
