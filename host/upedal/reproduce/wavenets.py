@@ -5,6 +5,7 @@ checkpoints. In training nothing is padded: windows come with the net's whole me
 convolution is a Conv2d of height 1 in channels_last, which a CPU runs several times faster than Conv1d.
 """
 
+import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -82,6 +83,9 @@ def train(dry, wet, rate_hz, recipe, *, split, minutes, out_dir, seed=0, resume=
     recipe: of a wavenet, with emphasis 0 and input_gain 0: the signals are the audio itself."""
     torch.manual_seed(seed)
     dry, wet = np.asarray(dry, np.float32), np.asarray(wet, np.float32)
+    longest = max(b - a for a, b in split.train)
+    if recipe.segment > longest:  # no window reaches over a cut
+        recipe = dataclasses.replace(recipe, segment=longest)
     data = Windows(dry, wet, rate_hz, recipe, split, seed)
     net = Framed(recipe.build())
     net.norm.fill_(data.norm)
