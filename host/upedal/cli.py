@@ -79,7 +79,7 @@ def do_train(args):
     ended = "stopped by Ctrl-C; the best so far" if done.interrupted else "done"
     _print(f"{ended}: {told}, {done.seconds:.0f} s")
     if worst > 0.2:
-        _print("[bold]above 20 % something is wrong with the recordings[/]: latency over 40 ms, another take, an effect")
+        _print("[bold]above 20 % training was too short, or something is wrong with the recordings[/]: latency over 40 ms, another take, an effect")
     if args.test:
         (x, _), (y, _) = audio.read(args.test[0]), audio.read(args.test[1])
         lag = alignment.lag_frames

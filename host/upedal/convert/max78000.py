@@ -47,6 +47,8 @@ def program_name(text):
 def write_model(model, folder, name, *, where="model"):
     """Writes the folder of a q7 model (qlayers.QModel), with a guitar's sample; the paths of its files."""
     net, around = from_model(model, where)
+    if Path(folder).is_file():
+        raise UpedalError(f"{folder}: is a file; expected a folder to fill")
     return write_folder(net, folder, program_name(name), around=around)
 
 
