@@ -68,7 +68,7 @@ void up_qgru_layout(up_qgru_t *self, const int32_t *weight, up_arena_t *arena) {
 
 void up_qgru_reset(up_qgru_t *self) {
     qrecur_clear(self->v, up_even(self->inputs) + up_even(self->hidden));
-    for (size_t i = 0; i < self->hidden; i++) {
+    for (size_t i = 0; i < up_even(self->hidden); i++) { // units go in twos
         self->state[i] = 0;
     }
 }
@@ -138,6 +138,9 @@ void up_qlstm_reset(up_qlstm_t *self) {
     for (size_t i = 0; i < self->hidden; i++) {
         self->v[up_even(self->inputs) + i] = first_h[i];
         self->c[i] = self->first_c[i];
+    }
+    if (self->hidden & 1) { // units go in twos
+        self->c[self->hidden] = 0;
     }
 }
 
