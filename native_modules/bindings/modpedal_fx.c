@@ -2,10 +2,10 @@
 // pedal_fx for MicroPython: see pedal_fx.pyi for what it offers.
 #include "modpedal.h"
 #include "up_fx.h"
+#include "up_kernels.h"
 #include "up_resample.h"
 #if defined(MICROPY_ENABLE_DYNRUNTIME)
-#include "up_fx.c"
-#include "up_resample.c"
+#include "up_effects.inc"
 #endif
 
 static float *fx_par(mp_obj_t par_obj, size_t n) {
@@ -132,6 +132,79 @@ static mp_obj_t fx_resample(mp_obj_t state_obj, mp_obj_t src_obj, mp_obj_t dst_o
 }
 static MP_DEFINE_CONST_FUN_OBJ_3(fx_resample_obj, fx_resample);
 
+// pack2(left, right, raw, bits)
+static mp_obj_t fx_pack2(size_t n_args, const mp_obj_t *args) {
+    (void)n_args;
+    modpedal_buf_t left = modpedal_floats(args[0], MP_BUFFER_READ), right = modpedal_floats(args[1], MP_BUFFER_READ);
+    modpedal_buf_t raw = modpedal_buffer(args[2], MP_BUFFER_WRITE);
+    int bits = mp_obj_get_int(args[3]);
+    size_t frame = fx_frame_bytes(bits, 2), room = raw.len / frame;
+    size_t n = (left.len < right.len ? left.len : right.len) / sizeof(float);
+    n = n < room ? n : room;
+    up_fx_pack2(left.at, right.at, raw.at, n, bits);
+    return mp_obj_new_int_from_uint(n * frame);
+}
+static MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(fx_pack2_obj, 4, 4, fx_pack2);
+
+// ---- kernels of effects: all kernel(buf, state) ----
+
+static mp_obj_t fx_run(mp_obj_t buf_obj, mp_obj_t state_obj, up_kernel_t *kernel, size_t least) {
+    modpedal_buf_t buf = modpedal_floats(buf_obj, MP_BUFFER_RW), state = modpedal_floats(state_obj, MP_BUFFER_RW);
+    if (state.len < least) {
+        mp_raise_ValueError(MP_ERROR_TEXT("state is shorter than kernel() says"));
+    }
+    kernel(buf.at, buf.len / sizeof(float), state.at, state.len);
+    return mp_const_none;
+}
+
+#define FX_KERNEL(name) \
+    static mp_obj_t fx_kernel_##name(mp_obj_t buf_obj, mp_obj_t state_obj) { \
+        return fx_run(buf_obj, state_obj, up_##name, sizeof(up_##name##_t)); \
+    } \
+    static MP_DEFINE_CONST_FUN_OBJ_2(fx_kernel_##name##_obj, fx_kernel_##name);
+UP_KERNELS(FX_KERNEL)
+
+static const struct {
+    char name[12];
+    uint32_t bytes;
+    const mp_obj_fun_builtin_fixed_t *function;
+} fx_kernels[] = {
+    #define FX_KERNEL_ROW(name) { #name, sizeof(up_##name##_t), &fx_kernel_##name##_obj },
+    UP_KERNELS(FX_KERNEL_ROW)
+};
+
+static bool fx_same(const char *a, const char *b) {
+    while (*a && *a == *b) {
+        a++, b++;
+    }
+    return *a == *b;
+}
+
+// kernel(name) -> (function, bytes of its state)
+static mp_obj_t fx_kernel(mp_obj_t name_obj) {
+    const char *name = mp_obj_str_get_str(name_obj);
+    for (size_t i = 0; i < sizeof(fx_kernels) / sizeof(fx_kernels[0]); i++) {
+        if (fx_same(name, fx_kernels[i].name)) {
+            mp_obj_t items[2] = { MP_OBJ_FROM_PTR(fx_kernels[i].function), MP_OBJ_NEW_SMALL_INT(fx_kernels[i].bytes) };
+            return mp_obj_new_tuple(2, items);
+        }
+    }
+    mp_raise_ValueError(MP_ERROR_TEXT("no kernel of that name"));
+}
+static MP_DEFINE_CONST_FUN_OBJ_1(fx_kernel_obj, fx_kernel);
+
+// put(dest, route, position)
+static mp_obj_t fx_put(mp_obj_t dest_obj, mp_obj_t route_obj, mp_obj_t position_obj) {
+    modpedal_buf_t dest = modpedal_floats(dest_obj, MP_BUFFER_RW), route = modpedal_floats(route_obj, MP_BUFFER_READ);
+    if (route.len < sizeof(up_route_t)) {
+        mp_raise_ValueError(MP_ERROR_TEXT("route must have index, low, high, curve"));
+    }
+    float position = (float)mp_obj_get_int(position_obj) * (1.0f / 65535.0f);
+    up_route_put(route.at, dest.at, dest.len / sizeof(float), position);
+    return mp_const_none;
+}
+static MP_DEFINE_CONST_FUN_OBJ_3(fx_put_obj, fx_put);
+
 #if defined(MICROPY_ENABLE_DYNRUNTIME)
 
 mp_obj_t mpy_init(mp_obj_fun_bc_t *self, size_t n_args, size_t n_kw, mp_obj_t *args) {
@@ -143,6 +216,9 @@ mp_obj_t mpy_init(mp_obj_fun_bc_t *self, size_t n_args, size_t n_kw, mp_obj_t *a
     mp_store_global(MP_QSTR_resample_size, MP_OBJ_FROM_PTR(&fx_resample_size_obj));
     mp_store_global(MP_QSTR_resample_init, MP_OBJ_FROM_PTR(&fx_resample_init_obj));
     mp_store_global(MP_QSTR_resample_reset, MP_OBJ_FROM_PTR(&fx_resample_reset_obj));
+    mp_store_global(MP_QSTR_kernel, MP_OBJ_FROM_PTR(&fx_kernel_obj));
+    mp_store_global(MP_QSTR_put, MP_OBJ_FROM_PTR(&fx_put_obj));
+    mp_store_global(MP_QSTR_pack2, MP_OBJ_FROM_PTR(&fx_pack2_obj));
     mp_store_global(MP_QSTR_resample, MP_OBJ_FROM_PTR(&fx_resample_obj));
     MP_DYNRUNTIME_INIT_EXIT
 }
@@ -158,6 +234,9 @@ static const mp_rom_map_elem_t fx_globals_table[] = {
     { MP_ROM_QSTR(MP_QSTR_resample_size), MP_ROM_PTR(&fx_resample_size_obj) },
     { MP_ROM_QSTR(MP_QSTR_resample_init), MP_ROM_PTR(&fx_resample_init_obj) },
     { MP_ROM_QSTR(MP_QSTR_resample_reset), MP_ROM_PTR(&fx_resample_reset_obj) },
+    { MP_ROM_QSTR(MP_QSTR_kernel), MP_ROM_PTR(&fx_kernel_obj) },
+    { MP_ROM_QSTR(MP_QSTR_put), MP_ROM_PTR(&fx_put_obj) },
+    { MP_ROM_QSTR(MP_QSTR_pack2), MP_ROM_PTR(&fx_pack2_obj) },
     { MP_ROM_QSTR(MP_QSTR_resample), MP_ROM_PTR(&fx_resample_obj) },
 };
 static MP_DEFINE_CONST_DICT(fx_globals, fx_globals_table);

@@ -30,3 +30,16 @@ def resample(state, src, dst) -> int:
     written: after A frames of src, the A * to / from of them, rounded up, whatever the blocks.
     Up to 4 frames of src wait where dst has no room. src and dst do not overlap. A frame that is not
     finite counts as silence."""
+
+def pack2(left, right, raw, bits) -> int:
+    """As pack(), two signals to the channels of stereo frames."""
+
+def kernel(name) -> tuple:
+    """(function, bytes): an effect's kernel, called function(buf, state), and the least size of its state, an
+    array('f') of which word 0 is the rate in Hz and the next are the parameters (core/up_*.h say which; the
+    classes in pedal.effects do all this). buf is changed in place. Raises ValueError for an unknown name."""
+
+def put(dest, route, position) -> None:
+    """Writes dest[index], a parameter in an effect's state: low + (high - low) * position / 65535, or where
+    curve > 0 low * (high / low) ** (position / 65535). route: array('f', [index, low, high, curve]);
+    position: 0..65535. No float is made, so controls may call it during sound."""

@@ -4,8 +4,8 @@
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 #include "up_all.inc"
-#include "up_fx.c"
-#include "up_resample.c"
+#include "up_effects.inc"
+#include "up_kernels.h"
 
 #ifndef PYPEDAL_NAME
 #define PYPEDAL_NAME _native
@@ -406,7 +406,99 @@ static PyObject *py_resample(PyObject *module, PyObject *args) {
     return written;
 }
 
+// Both buffers of kernel(buf, state) or put(dest, route, ...), which the caller releases.
+static int py_two(PyObject *buf_obj, PyObject *state_obj, size_t least, Py_buffer *buf, Py_buffer *state) {
+    if (py_buffer(buf_obj, buf, true, true) < 0) {
+        return -1;
+    }
+    if (py_buffer(state_obj, state, true, true) < 0) {
+        PyBuffer_Release(buf);
+        return -1;
+    }
+    if ((size_t)state->len < least) {
+        PyErr_Format(PyExc_ValueError, "state of %zd bytes; expected at least %zu", state->len, least);
+        PyBuffer_Release(buf);
+        PyBuffer_Release(state);
+        return -1;
+    }
+    return 0;
+}
+
+static PyObject *py_run_kernel(PyObject *args, up_kernel_t *kernel, size_t least) {
+    PyObject *buf_obj, *state_obj;
+    Py_buffer buf, state;
+    if (!PyArg_ParseTuple(args, "OO", &buf_obj, &state_obj) || py_two(buf_obj, state_obj, least, &buf, &state) < 0) {
+        return NULL;
+    }
+    kernel(buf.buf, (size_t)buf.len / sizeof(float), state.buf, (size_t)state.len);
+    PyBuffer_Release(&buf);
+    PyBuffer_Release(&state);
+    Py_RETURN_NONE;
+}
+
+#define PY_KERNEL(name) \
+    static PyObject *py_kernel_##name(PyObject *module, PyObject *args) { \
+        return py_run_kernel(args, up_##name, sizeof(up_##name##_t)); \
+    }
+UP_KERNELS(PY_KERNEL)
+#define PY_KERNEL_ROW(name) { { #name, py_kernel_##name, METH_VARARGS, NULL }, sizeof(up_##name##_t) },
+static struct { PyMethodDef def; size_t bytes; } py_kernels[] = { UP_KERNELS(PY_KERNEL_ROW) };
+
+static PyObject *py_kernel(PyObject *module, PyObject *args) {
+    const char *name;
+    if (!PyArg_ParseTuple(args, "s", &name)) {
+        return NULL;
+    }
+    for (size_t i = 0; i < sizeof(py_kernels) / sizeof(py_kernels[0]); i++) {
+        if (strcmp(py_kernels[i].def.ml_name, name) == 0) {
+            return Py_BuildValue("(Nn)", PyCFunction_New(&py_kernels[i].def, NULL), (Py_ssize_t)py_kernels[i].bytes);
+        }
+    }
+    return PyErr_Format(PyExc_ValueError, "no kernel '%s'", name);
+}
+
+static PyObject *py_put(PyObject *module, PyObject *args) {
+    PyObject *dest_obj, *route_obj;
+    int position;
+    Py_buffer dest, route;
+    if (!PyArg_ParseTuple(args, "OOi", &dest_obj, &route_obj, &position)
+        || py_two(dest_obj, route_obj, sizeof(up_route_t), &dest, &route) < 0) {
+        return NULL;
+    }
+    up_route_put(route.buf, dest.buf, (size_t)dest.len / sizeof(float), (float)position * (1.0f / 65535.0f));
+    PyBuffer_Release(&dest);
+    PyBuffer_Release(&route);
+    Py_RETURN_NONE;
+}
+
+static PyObject *py_pack2(PyObject *module, PyObject *args) {
+    PyObject *left_obj, *right_obj, *raw_obj;
+    int bits;
+    Py_buffer left, right, raw;
+    if (!PyArg_ParseTuple(args, "OOOi", &left_obj, &right_obj, &raw_obj, &bits)) {
+        return NULL;
+    }
+    size_t frame;
+    if (py_frame_bytes(bits, 2, &frame) < 0 || py_two(left_obj, right_obj, 0, &left, &right) < 0) {
+        return NULL;
+    }
+    PyObject *done = NULL;
+    if (py_buffer(raw_obj, &raw, true, false) == 0) {
+        size_t n = (size_t)(left.len < right.len ? left.len : right.len) / sizeof(float), room = (size_t)raw.len / frame;
+        n = n < room ? n : room;
+        up_fx_pack2(left.buf, right.buf, raw.buf, n, bits);
+        done = PyLong_FromSize_t(n * frame);
+        PyBuffer_Release(&raw);
+    }
+    PyBuffer_Release(&left);
+    PyBuffer_Release(&right);
+    return done;
+}
+
 static PyMethodDef py_fx_methods[] = {
+    { "kernel", py_kernel, METH_VARARGS, NULL },
+    { "put", py_put, METH_VARARGS, NULL },
+    { "pack2", py_pack2, METH_VARARGS, NULL },
     { "gain", py_gain, METH_VARARGS, NULL },
     { "peak", py_peak, METH_VARARGS, NULL },
     { "unpack", py_unpack, METH_VARARGS, NULL },

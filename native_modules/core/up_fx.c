@@ -101,3 +101,14 @@ void up_fx_pack(const float *in, uint8_t *raw, size_t n_frames, int bits, size_t
             }
     }
 }
+
+void up_fx_pack2(const float *left, const float *right, uint8_t *raw, size_t n_frames, int bits) {
+    for (size_t t = 0; t < n_frames; t++) {
+        if (bits == -32) {
+            raw = fx_write(fx_write(raw, up_bits(left[t]), 4, 1), up_bits(right[t]), 4, 1);
+        } else {
+            raw = fx_write(raw, (uint32_t)fx_round(left[t], bits), bits / 8, 1);
+            raw = fx_write(raw, (uint32_t)fx_round(right[t], bits), bits / 8, 1);
+        }
+    }
+}

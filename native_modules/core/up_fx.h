@@ -19,6 +19,9 @@ bool up_fx_bits_ok(int bits);
 void up_fx_unpack(const uint8_t *raw, float *out, size_t n_frames, int bits, size_t channels, size_t channel);
 void up_fx_pack(const float *in, uint8_t *raw, size_t n_frames, int bits, size_t channels);
 
+// Two signals to the two channels of stereo frames.
+void up_fx_pack2(const float *left, const float *right, uint8_t *raw, size_t n_frames, int bits);
+
 UP_END_C
 
 #endif

@@ -1,0 +1,2 @@
+// SPDX-License-Identifier: MIT
+#include "up_pitch.h"
