@@ -9,6 +9,7 @@ import functools
 import os
 
 import pytest
+import upedal.native  # noqa: F401 - brings pedal_fx and pedal_nn, which device/pedal imports
 
 collect_ignore = ["shared"]  # not pytest's: tests/run.py runs these on every target
 

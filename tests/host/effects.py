@@ -3,7 +3,6 @@
 from array import array
 
 import numpy as np
-import upedal.native  # noqa: F401 - brings pedal_fx and pedal_nn
 
 RATE_HZ = 48000
 
