@@ -1,8 +1,34 @@
-"""The pedal: a rig of effects, and the engine that plays it. MicroPython 1.26, or CPython."""
+"""The pedal: a rig of effects, and the engine that plays it. MicroPython 1.26, or CPython.
 
-from pedal.effects.gain import Gain
-from pedal.effects.neural import Neural
-from pedal.engine import Engine
-from pedal.rig import Rig
+Names come from their files when first asked for, so a pedal loads only what its rig uses.
+"""
 
-__all__ = ("Engine", "Gain", "Neural", "Rig")
+import sys
+
+_FROM = {
+    "Engine": "engine",
+    "Rig": "rig",
+    "Chain": "chain",
+    "Split": "chain",
+    "Blend": "chain",
+    "LFO": "modulate",
+    "Envelope": "modulate",
+    "Clock": "clock",
+    "Gain": "effects.gain",
+    "Neural": "effects.neural",
+    "Tremolo": "effects.tremolo",
+}
+
+__all__ = sorted(_FROM)
+
+
+def __getattr__(name):
+    if name not in _FROM:
+        try:
+            __import__("pedal." + name)  # MicroPython asks here for a file of the package, too
+        except ImportError:
+            raise AttributeError(f"pedal has no {name}; it has {', '.join(__all__)}")  # noqa: B904
+        return sys.modules["pedal." + name]
+    file = "pedal." + _FROM[name]
+    __import__(file)
+    return getattr(sys.modules[file], name)

@@ -4,7 +4,8 @@ import gc
 import time
 from array import array
 
-import pedal_fx
+from pedal.links import Links
+from pedal.overload import Overload
 
 try:
     from micropython import const
@@ -14,7 +15,9 @@ except ImportError:
         return value
 
 
-_WRAP = const(0x3FFFFFFF)  # where small ints and microseconds of a 32-bit MicroPython wrap
+_WRAP = const(0x3FFFFFFF)  # where small ints, frames and microseconds of a 32-bit MicroPython wrap
+_POLL_HZ = const(100)  # every control is read so often at least
+_NEVER = const(0x3FFFFFFF)
 
 # Places in Engine._counts, a list since writing an attribute of a class with properties costs
 # 1,500 instructions on a Cortex-M7.
@@ -22,66 +25,54 @@ _BLOCKS = const(0)
 _SHORT = const(1)  # frames missing from the last block
 _LATE = const(2)
 _WORST = const(3)  # microseconds
+_HOT = const(4)  # blocks in a row above the rig's limit
+_FRAME = const(5)
+_TURN = const(6)  # of the control that is read next
 
 
 def _clock_us():
     return time.perf_counter_ns() // 1000
 
 
-def _python(process, buf):
-    process(buf)
-
-
 class Engine:
     """Plays `source` through `rig` into `sink`.
 
-    source.readinto(buf) -> frames read, 0 at the end; sink.write(buf, frames). Both may have
-    prepare(block), called once beforehand, close(), and `xruns`, the blocks they lost.
+    source.readinto(buf) -> frames read, 0 at the end; sink.write(buf, frames), and write2(left, right,
+    frames) for a rig whose last effect is stereo. Both may have prepare(block), called once beforehand,
+    close(), and `xruns`, the blocks they lost. A source that waits for real sound has `realtime` set: only
+    there does a rig get lighter when its limit is passed.
 
     step() plays one block: frames played, 0 at the end of the source. It allocates nothing.
     """
 
-    def __init__(self, rig, source, sink, *, block=None, clock_us=None):
-        """block: frames, instead of the rig's; clock_us: a function giving microseconds."""
+    def __init__(self, rig, source, sink, *, block=None, clock_us=None, log=None, watchdog=None):
+        """block: frames, instead of the rig's; clock_us: a function giving microseconds; log: note(text)
+        gets the errors; watchdog: feed() is called once a block."""
         self.rig = rig
         self.block = block or rig.block
-        self.faults = 0  # effects bypassed because they raised
+        self.faults = 0  # effects bypassed and controls left out because they raised
         self.reports = []  # one short text for each
-        self._source, self._sink = source, sink
+        self._source, self._sink, self._log, self._watchdog = source, sink, log, watchdog
         self._buf = array("f", [0.0] * self.block)
-        self._kept = bytearray(4 * self.block)
-        self._counts = [0, 0, 0, 0]
+        self._counts = [0, 0, 0, 0, 0, 0, 0]
         self._limit_us = self.block * 1000000 // rig.rate_hz
-        self._bypassed = [False] * len(rig.effects)
-        self._chain = []  # (number of the effect, its call)
-        self._calls = []  # those of the chain that step() makes: (function, argument, argument)
-        for at, effect in enumerate(rig.effects):
-            self._link(at, effect)
-        self._calls[:] = self._on(0)
+        self._calls = []  # those that step() makes: (function, argument, argument)
+        self._polls = []  # of controls, called with the frame
+        self._right = [None]  # the second channel
+        self._links = Links(rig, self._buf)
+        self._realtime = getattr(source, "realtime", False)
+        self.overload = Overload(rig, self)
         for end in (source, sink):
             if hasattr(end, "prepare"):
                 end.prepare(self.block)
         self._running = True
         self._ticks = clock_us or getattr(time, "ticks_us", _clock_us)
+        self.refresh()
         self.step = self._make_step()
+        rig.engine = self
         gc.collect()
 
-    def _link(self, at, effect):
-        """Add an effect's call, after one that keeps a copy of the block if it needs one."""
-        if not getattr(effect, "atomic", False):
-            self._chain.append((at, (_python, self._keep, self._buf)))
-        if hasattr(effect, "native"):
-            call = effect.native(self._buf)
-        else:
-            call = (_python, effect.process, self._buf)
-        self._chain.append((at, call))
-
-    def _on(self, first):
-        """The calls of the effects from number `first` on that are not bypassed."""
-        return [call for at, call in self._chain if at >= first and not self._bypassed[at]]
-
-    def _keep(self, buf):
-        pedal_fx.pack(buf, self._kept, -32, 1)
+    # ---- one block ----
 
     def _make_step(self):
         steps = self._steps()
@@ -92,10 +83,20 @@ class Engine:
         """The loop behind step(). A generator's locals outlive a step: nothing is looked up in self,
         at 100 instructions a time, and no frame goes to the heap, where MicroPython puts that of any
         function with more than 11 words of state."""
-        readinto, write = self._source.readinto, self._sink.write
-        ticks, bypass, slow = self._ticks, self._bypass, self._slow
-        buf, block, calls, counts = self._buf, self.block, self._calls, self._counts
+        readinto, write, polls = self._source.readinto, self._sink.write, self._polls
+        write2 = getattr(self._sink, "write2", None)
+        ticks, bypass, slow, poll = self._ticks, self._bypass, self._slow, self._poll
+        buf, block, calls, counts, right = (
+            self._buf,
+            self.block,
+            self._calls,
+            self._counts,
+            self._right,
+        )
+        hot_us = int(self._limit_us * self.rig.limit) if self._realtime else _NEVER
+        feed = self._watchdog.feed if self._watchdog else None
         mark = 0  # microseconds from which a block is worth a note
+        due = 0  # frames until a control is read
         yield 0
         while True:
             n = readinto(buf)
@@ -108,12 +109,25 @@ class Engine:
                 except Exception as error:  # noqa: BLE001 - whatever it is, audio goes on
                     bypass(call, error)
                 spent = (ticks() - start) & _WRAP
+                if spent > hot_us:
+                    counts[_HOT] += 1
+                elif counts[_HOT]:
+                    counts[_HOT] = 0
                 if spent > mark:
                     mark = slow(spent, counts)
-                write(buf, n)
+                if right[0] and write2:
+                    write2(buf, right[0], n)
+                else:
+                    write(buf, n)
                 counts[_BLOCKS] = (counts[_BLOCKS] + 1) & _WRAP
+                counts[_FRAME] = (counts[_FRAME] + n) & _WRAP
                 if n != block:
                     counts[_SHORT] = block - n
+                if feed:
+                    feed()
+                due -= n
+                while due <= 0:
+                    due += poll(polls, counts)
             yield n
 
     def _slow(self, spent, counts):
@@ -125,22 +139,75 @@ class Engine:
             return limit
         return spent
 
+    # ---- between blocks ----
+
+    def _poll(self, polls, counts):
+        """Read the control whose turn it is. -> frames until the next one's"""
+        turn = counts[_TURN]
+        if turn >= len(polls):
+            turn = 0
+        counts[_TURN] = turn + 1
+        try:
+            polls[turn](counts[_FRAME])
+        except Exception as error:  # noqa: BLE001 - a faulty control must not stop the sound
+            self._drop(turn, error)
+        return self._gap
+
+    def _tend(self, now):
+        """What else is due: fades that have ended, changes that wait for silence, overload."""
+        if self._links.tend(now):
+            self._gather()
+        if self._counts[_HOT] or self.overload.level:
+            self.overload.poll(now, self._counts[_HOT])
+
+    def _drop(self, turn, error):
+        poll = self._polls[turn]
+        name = "engine" if poll == self._tend else type(self.rig.controls[turn]).__name__
+        self._note("control {} ({}) raised: {}: {}", turn + 1, name, error)
+        if name != "engine":
+            control = self.rig.controls.pop(turn)
+            if hasattr(control, "routes"):
+                control.routes.clear()
+            self.refresh()
+
+    def refresh(self):
+        """Take up what changed in the rig: effects, modulators, controls."""
+        self._links.build()
+        self._gather()
+        self._polls[:] = [control.poll for control in self.rig.controls] + [self._tend]
+        self._gap = max(1, self.rig.rate_hz // (_POLL_HZ * len(self._polls)))
+
+    def _gather(self):
+        self._calls[:] = self._links.calls()
+        self._right[0] = self._links.right()
+
+    @property
+    def frame(self):
+        """Frames played, modulo 2^30: what controls take for the time."""
+        return self._counts[_FRAME]
+
+    def switch(self, effect, on):
+        """Fade an effect in or out."""
+        self._links.switch(effect, on, self.frame)
+        self._gather()
+
+    def change(self, function, *args):
+        """Fade the output out, call function(*args), take up what it changed, fade in again."""
+        self._links.change(function, args, self.frame)
+        self._gather()
+
+    # ---- faults ----
+
     def _bypass(self, failed, error):
         """Take the effect that raised out of the chain, undo its half-done work, run the rest."""
         while failed:
-            at = self._owner(failed)
-            effect = self.rig.effects[at]
-            self._bypassed[at] = True
-            self._report(at, effect, error)
-            if not getattr(effect, "atomic", False):
-                pedal_fx.unpack(self._kept, self._buf, -32, 1, 0)
-            failed, error = self._attempt(self._on(at + 1))
-        self._calls[:] = self._on(0)
-
-    def _owner(self, failed):
-        for at, call in self._chain:
-            if call is failed:
-                return at
+            link = self._links.owner(failed)
+            self._note(
+                "effect {} ({}) bypassed: {}: {}", link.number, type(link.effect).__name__, error
+            )
+            self._links.fail(link)
+            failed, error = self._attempt(self._links.calls(after=link))
+        self._gather()
 
     def _attempt(self, calls):
         """Make the calls; the one that raised and its error, or None and None."""
@@ -152,11 +219,14 @@ class Engine:
             return call, error
         return None, None
 
-    def _report(self, at, effect, error):
+    def _note(self, text, number, name, error):
         self.faults += 1
-        text = "effect {} ({}) bypassed: {}: {}"
-        name = type(effect).__name__
-        self.reports.append(text.format(at + 1, name, type(error).__name__, error))
+        text = text.format(number, name, type(error).__name__, error)
+        self.reports.append(text)
+        if self._log:
+            self._log.note(text)
+
+    # ---- from outside ----
 
     def run(self):
         """Play until the source ends or stop() is called."""
@@ -175,12 +245,12 @@ class Engine:
     def reset(self):
         """Effects as new, bypassed ones back in, counters at zero."""
         self.rig.reset()
-        self._bypassed = [False] * len(self._bypassed)
-        self._counts[:] = [0, 0, 0, 0]
+        self._counts[:] = [0] * len(self._counts)
         self.faults = 0
         self.reports = []
+        self._links.revive()
         self.step = self._make_step()
-        self._calls[:] = self._on(0)
+        self.refresh()
 
     @property
     def blocks(self):

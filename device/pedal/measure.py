@@ -46,28 +46,39 @@ def _count(calls):
     return [total / _BLOCKS for total in sums]
 
 
-def measure(rig, *, block=None):
-    """Instructions per block and per sample, for a rig of which each effect has native().
+def _native(link):
+    return link is None or hasattr(link.effect, "native") or hasattr(link.effect, "natives")
 
-    An effect without native() counts as the interpreter's. Leaves the rig reset.
+
+def measure(rig, *, block=None):
+    """Instructions per block and per sample.
+
+    What joins branches counts as "join", an effect without native() as the interpreter's. Leaves the rig reset.
     """
     block = block or rig.block
     loop = _Loop(block)
     engine = Engine(rig, loop, loop, block=block)
     engine._limit_us = 0x3FFFFFFF  # by an emulator's clock every block is late
-    rig.reset()
+    engine.reset()
     total = _count([(engine.step,)])[0]
+    engine.reset()
+    links = engine._links
+    calls = [(call, links.owner(call)) for call in links.calls()]
+    calls = [(call, link) for call, link in calls if _native(link)]
+    read, write = loop.native(engine._buf)
+    parts = _count([read] + [call for call, _ in calls] + [write])
     rig.reset()
-    buf = array("f", [0.0] * block)
-    effects = [effect for effect in rig.effects if hasattr(effect, "native")]
-    read, write = loop.native(buf)
-    parts = _count([read] + [effect.native(buf) for effect in effects] + [write])
-    rig.reset()
-    native = [[type(effect).__name__, parts[at + 1]] for at, effect in enumerate(effects)]
+    native = []
+    for (_, link), spent in zip(calls, parts[1:]):
+        name = type(link.effect).__name__ if link else "join"
+        if native and link and native[-1][2] is link:
+            native[-1][1] += spent
+        else:
+            native.append([name, spent, link])
     return {
         "instructions_per_block": total,
         "instructions_per_sample": total / block,
-        "native_instructions_per_block": native,
+        "native_instructions_per_block": [entry[:2] for entry in native],
         "audio_instructions_per_block": parts[0] + parts[-1],
         "interpreter_instructions_per_block": total - sum(parts),
     }

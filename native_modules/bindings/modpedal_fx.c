@@ -16,14 +16,16 @@ static float *fx_par(mp_obj_t par_obj, size_t n) {
     return par.at;
 }
 
-static mp_obj_t fx_gain(mp_obj_t buf_obj, mp_obj_t par_obj) {
-    modpedal_buf_t buf = modpedal_floats(buf_obj, MP_BUFFER_RW);
-    float *par = fx_par(par_obj, 2);
-    up_fx_gain(buf.at, buf.len / sizeof(float), par[1], par[0]);
-    par[1] = par[0];
+// clear(words, first)
+static mp_obj_t fx_clear(mp_obj_t words_obj, mp_obj_t first_obj) {
+    modpedal_buf_t words = modpedal_floats(words_obj, MP_BUFFER_RW);
+    size_t n = words.len / sizeof(float), first = (size_t)mp_obj_get_int(first_obj);
+    for (size_t i = first; i < n; i++) {
+        ((float *)words.at)[i] = 0.0f;
+    }
     return mp_const_none;
 }
-static MP_DEFINE_CONST_FUN_OBJ_2(fx_gain_obj, fx_gain);
+static MP_DEFINE_CONST_FUN_OBJ_2(fx_clear_obj, fx_clear);
 
 static mp_obj_t fx_peak(mp_obj_t buf_obj, mp_obj_t par_obj) {
     modpedal_buf_t buf = modpedal_floats(buf_obj, MP_BUFFER_READ);
@@ -209,7 +211,7 @@ static MP_DEFINE_CONST_FUN_OBJ_3(fx_put_obj, fx_put);
 
 mp_obj_t mpy_init(mp_obj_fun_bc_t *self, size_t n_args, size_t n_kw, mp_obj_t *args) {
     MP_DYNRUNTIME_INIT_ENTRY
-    mp_store_global(MP_QSTR_gain, MP_OBJ_FROM_PTR(&fx_gain_obj));
+    mp_store_global(MP_QSTR_clear, MP_OBJ_FROM_PTR(&fx_clear_obj));
     mp_store_global(MP_QSTR_peak, MP_OBJ_FROM_PTR(&fx_peak_obj));
     mp_store_global(MP_QSTR_unpack, MP_OBJ_FROM_PTR(&fx_unpack_obj));
     mp_store_global(MP_QSTR_pack, MP_OBJ_FROM_PTR(&fx_pack_obj));
@@ -227,7 +229,7 @@ mp_obj_t mpy_init(mp_obj_fun_bc_t *self, size_t n_args, size_t n_kw, mp_obj_t *a
 
 static const mp_rom_map_elem_t fx_globals_table[] = {
     { MP_ROM_QSTR(MP_QSTR___name__), MP_ROM_QSTR(MP_QSTR_pedal_fx) },
-    { MP_ROM_QSTR(MP_QSTR_gain), MP_ROM_PTR(&fx_gain_obj) },
+    { MP_ROM_QSTR(MP_QSTR_clear), MP_ROM_PTR(&fx_clear_obj) },
     { MP_ROM_QSTR(MP_QSTR_peak), MP_ROM_PTR(&fx_peak_obj) },
     { MP_ROM_QSTR(MP_QSTR_unpack), MP_ROM_PTR(&fx_unpack_obj) },
     { MP_ROM_QSTR(MP_QSTR_pack), MP_ROM_PTR(&fx_pack_obj) },

@@ -1,8 +1,7 @@
 """Sample-rate work of the effects. Buffers of native float32; no float crosses as an argument."""
 
-def gain(buf, par) -> None:
-    """In place: buf *= g, with g gliding linearly over the block from par[1] to par[0];
-    then par[1] = par[0]. par: array('f', [target, current])."""
+def clear(words, first) -> None:
+    """Zeros to the words of an array('f') from number first on."""
 
 def unpack(raw, dst, bits, channels, channel) -> int:
     """Interleaved little-endian PCM (bits 16, 24 or 32) or float32 (bits -32) in raw, one channel of it

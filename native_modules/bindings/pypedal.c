@@ -206,27 +206,18 @@ static PyMethodDef py_nn_methods[] = {
 
 // ---- pedal_fx --------------------------------------------------------------------------------
 
-static PyObject *py_gain(PyObject *module, PyObject *args) {
-    PyObject *buf_obj, *par_obj;
-    Py_buffer buf, par;
-    if (!PyArg_ParseTuple(args, "OO", &buf_obj, &par_obj) || py_buffer(buf_obj, &buf, true, true) < 0) {
+static PyObject *py_clear(PyObject *module, PyObject *args) {
+    PyObject *words_obj;
+    Py_ssize_t first;
+    Py_buffer words;
+    if (!PyArg_ParseTuple(args, "On", &words_obj, &first) || py_buffer(words_obj, &words, true, true) < 0) {
         return NULL;
     }
-    if (py_buffer(par_obj, &par, true, true) < 0) {
-        PyBuffer_Release(&buf);
-        return NULL;
+    for (size_t i = (size_t)first; i < (size_t)words.len / sizeof(float); i++) {
+        ((float *)words.buf)[i] = 0.0f;
     }
-    float *p = par.buf;
-    bool ok = par.len >= 8;
-    if (ok) {
-        up_fx_gain(buf.buf, (size_t)buf.len / sizeof(float), p[1], p[0]);
-        p[1] = p[0];
-    } else {
-        PyErr_SetString(PyExc_ValueError, "parameter buffer too short");
-    }
-    PyBuffer_Release(&buf);
-    PyBuffer_Release(&par);
-    return ok ? Py_NewRef(Py_None) : NULL;
+    PyBuffer_Release(&words);
+    Py_RETURN_NONE;
 }
 
 static PyObject *py_peak(PyObject *module, PyObject *args) {
@@ -499,7 +490,7 @@ static PyMethodDef py_fx_methods[] = {
     { "kernel", py_kernel, METH_VARARGS, NULL },
     { "put", py_put, METH_VARARGS, NULL },
     { "pack2", py_pack2, METH_VARARGS, NULL },
-    { "gain", py_gain, METH_VARARGS, NULL },
+    { "clear", py_clear, METH_VARARGS, NULL },
     { "peak", py_peak, METH_VARARGS, NULL },
     { "unpack", py_unpack, METH_VARARGS, NULL },
     { "pack", py_pack, METH_VARARGS, NULL },

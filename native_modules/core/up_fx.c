@@ -2,19 +2,6 @@
 // Block kernels of the effects and of audio input and output; see up_fx.h.
 #include "up_fx.h"
 
-void up_fx_gain(float *x, size_t n_frames, float from, float to) {
-    if (from == to) {
-        for (size_t t = 0; t < n_frames; t++) {
-            x[t] *= to;
-        }
-        return;
-    }
-    float step = (to - from) / (float)n_frames;
-    for (size_t t = 0; t < n_frames; t++) {
-        x[t] *= t + 1 == n_frames ? to : up_fma(step, (float)(t + 1), from);
-    }
-}
-
 float up_fx_peak(const float *x, size_t n_frames, float so_far) {
     uint32_t worst = up_bits(so_far) & 0x7fffffffu; // magnitudes order like their bits
     for (size_t t = 0; t < n_frames; t++) {

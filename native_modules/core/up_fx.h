@@ -7,9 +7,6 @@
 
 UP_BEGIN_C
 
-// x[t] *= g(t), where g moves linearly from `from` to `to` and is `to` at the last frame.
-void up_fx_gain(float *x, size_t n_frames, float from, float to);
-
 // The larger of `so_far` and max |x|; infinite if a sample is not finite.
 float up_fx_peak(const float *x, size_t n_frames, float so_far);
 

@@ -16,6 +16,47 @@ void up_route_put(const up_route_t *self, float *words, size_t n_words, float po
     words[(size_t)self->index] = up_is_finite(value) ? value : self->low;
 }
 
+static void gain_control(up_gain_t *self) {
+    float target = self->db > -150.0f ? up_from_db(up_limit(self->db, -150.0f, 150.0f)) : 0.0f;
+    up_glide(&self->gain, target, self->rate_hz, !self->awake);
+    self->awake = 1;
+}
+
+static void gain_run(up_gain_t *self, float *x, size_t n_frames) {
+    float gain = self->gain.now, step = self->gain.step;
+    if (step == 0.0f) {
+        for (size_t t = 0; t < n_frames; t++) {
+            x[t] *= gain;
+        }
+        return;
+    }
+    for (size_t t = 0; t < n_frames; t++) {
+        gain += step;
+        x[t] *= gain;
+    }
+    self->gain.now = gain;
+}
+
+void up_gain(float *x, size_t n_frames, void *state, size_t bytes) {
+    (void)bytes;
+    up_gain_t *self = state;
+    UP_PIECES(self, x, n_frames, gain_control, gain_run)
+}
+
+void up_knobs(float *x, size_t n_words, void *state, size_t bytes) {
+    const up_knobs_t *self = state;
+    const float *target = (const float *)(self + 1);
+    if (bytes < sizeof(up_knobs_t) + (n_words + 1) * sizeof(float)) {
+        return;
+    }
+    float frames = up_limit(target[n_words], 1.0f, 65536.0f);
+    float share = frames / up_fma(self->rate_hz, UP_GLIDE_MS * 1e-3f, frames);
+    for (size_t i = 0; i < n_words; i++) {
+        float rest = target[i] - x[i], size = rest < 0.0f ? -rest : rest;
+        x[i] = size > 1e-5f ? up_fma(share, rest, x[i]) : target[i];
+    }
+}
+
 // Frames of a block held behind a struct of so many bytes.
 static float *route_held(void *state, size_t size, size_t bytes, size_t *n_frames) {
     size_t room = (bytes - size) / sizeof(float);

@@ -15,6 +15,21 @@ typedef struct {
 // Writes the parameter; nothing where index is outside 1..n_words-1.
 void up_route_put(const up_route_t *self, float *words, size_t n_words, float position);
 
+// Level: x *= 10^(db / 20); silence at -150 dB and below.
+typedef struct {
+    float rate_hz, db;
+    up_glide_t gain;
+    uint32_t left, awake;
+} up_gain_t;
+void up_gain(float *x, size_t n_frames, void *state, size_t bytes);
+
+// A model's knobs glide: x, their present values, moves towards the targets behind the struct, once a block.
+// Behind the targets comes one more word, the block's frames.
+typedef struct {
+    float rate_hz;
+} up_knobs_t;
+void up_knobs(float *x, size_t n_words, void *state, size_t bytes);
+
 // Bypass and mix. keep() holds the block back, blend() then makes x = dry (1 - wet) + x wet. Block by block:
 // one keep(), one blend(). `held` frames lie behind the struct; longer blocks are blended as far as it goes.
 typedef struct {
@@ -56,7 +71,7 @@ void up_send(float *x, size_t n_words, void *state, size_t bytes);
 #define up_keep_t up_blend_t
 #define up_fork_t up_join_t
 #define up_send_t up_follow_t
-#define UP_ROUTE(X) X(keep) X(blend) X(fork) X(join) X(lfo) X(follow) X(send)
+#define UP_ROUTE(X) X(gain) X(knobs) X(keep) X(blend) X(fork) X(join) X(lfo) X(follow) X(send)
 
 UP_END_C
 

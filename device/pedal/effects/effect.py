@@ -6,6 +6,7 @@ from struct import pack_into
 import pedal_fx
 
 _GRID = 16384  # values are multiples of 1 / 16384, so that targets parse a number to the same bits
+_NONE = array("f")
 
 
 def parameters(effect):
@@ -35,11 +36,38 @@ def checked(owner, spec, value):
         raise ValueError(f"{owner}: {name}={value!r}; expected one of {low}")
     high = spec[3]
     try:
+        if value == float("-inf") and name.endswith("db"):
+            return low
         if low <= value <= high:
             return round(value * _GRID) / _GRID
     except TypeError:
         pass
     raise ValueError(f"{owner}: {name}={value!r}; expected {low} to {high}")
+
+
+def find(effect, name):
+    """(word in the state, spec) of a parameter; ValueError that lists what there is."""
+    specs = getattr(effect, "PARAMS", ())
+    for at, spec in enumerate(specs):
+        if spec[0] == name:
+            return at + 1, spec
+    known = ", ".join(spec[0] for spec in specs) or "no parameters"
+    raise ValueError(f"{type(effect).__name__} has no parameter {name!r}; expected {known}")
+
+
+def put(effect, name, value):
+    """Set a parameter of any effect by name, with its range checked."""
+    at, spec = find(effect, name)
+    pack_into("f", effect.state, 4 * at, checked(type(effect).__name__, spec, value))
+
+
+def values(effect):
+    """{parameter: value} of any effect, to the grid's four digits."""
+    found = {}
+    for at, spec in enumerate(getattr(effect, "PARAMS", ())):
+        value = effect.state[at + 1]
+        found[spec[0]] = spec[2][round(value)] if isinstance(spec[2], tuple) else round(value, 4)
+    return found
 
 
 class Effect:
@@ -48,6 +76,8 @@ class Effect:
     KERNEL: its name in pedal_fx. PARAMS: of each parameter (name, default, low, high), or with "exp" behind
     where a knob should move it in equal ratios, or (name, default, (choice, ...)). They lie in `state` from
     word 1 on; word 0 is the rate. The rest is what the kernel remembers; zeros are silence.
+
+    extra_words(rate_hz), where a class has it: words of delay lines and the like behind the kernel's own.
     """
 
     atomic = True
@@ -65,17 +95,17 @@ class Effect:
             raise TypeError(f"{type(self).__name__} has no {name}; expected {known or 'none'}")
 
     def extra_words(self, rate_hz):
-        """Words of delay lines and the like behind the kernel's own state."""
         return 0
 
     def attach(self, rate_hz):
-        """Join a rig of this rate: make the memory, and be at rest. Once more with the same rate changes nothing."""
+        """Join a rig of this rate: make the memory. Once more with the same rate changes nothing."""
         words = self.words + self.extra_words(rate_hz)
         if len(self.state) != words:
-            kept = self.state[: 1 + len(self.PARAMS)]
+            kept = self.state
+            self.state = _NONE  # so that no more than the new one must fit
             self.state = array("f", bytes(4 * words))
-            for at, value in enumerate(kept):
-                self.state[at] = value
+            for at in range(1 + len(self.PARAMS)):
+                self.state[at] = kept[at]
         self.state[0] = rate_hz
 
     def process(self, buf):
@@ -86,10 +116,4 @@ class Effect:
 
     def reset(self):
         """Forget the past; parameters stay."""
-        state = memoryview(self.state)
-        for at in range(1 + len(self.PARAMS), len(state)):
-            state[at] = 0.0
-
-    def values(self):
-        """{parameter: value}."""
-        return {spec[0]: getattr(self, spec[0]) for spec in self.PARAMS}
+        pedal_fx.clear(self.state, 1 + len(self.PARAMS))

@@ -1,37 +1,11 @@
-"""Level: y = g x, g = 10^(db / 20). A new level glides in over one block."""
+"""Level."""
 
-from array import array
-from struct import pack_into
-
-import pedal_fx
-
-from pedal.units import gain_bits
+from pedal.effects.effect import Effect, parameters
 
 
-class Gain:
-    atomic = True
+@parameters
+class Gain(Effect):
+    """y = 10^(db / 20) x. -150 dB, or -inf, is silence. A new level glides in."""
 
-    def __init__(self, *, db=0.0):
-        """db: -150..150, in steps of 0.001; -inf is silence."""
-        self._par = array("f", [0.0, 0.0])  # target, current
-        self.db = db
-        self.reset()
-
-    @property
-    def db(self):
-        return self._db
-
-    @db.setter
-    def db(self, db):
-        pack_into("I", self._par, 0, gain_bits(db))
-        self._db = db
-
-    def process(self, buf):
-        pedal_fx.gain(buf, self._par)
-
-    def native(self, buf):
-        return pedal_fx.gain, buf, self._par
-
-    def reset(self):
-        """Be at the level asked for, without gliding there."""
-        self._par[1] = self._par[0]
+    KERNEL = "gain"
+    PARAMS = (("db", 0.0, -150.0, 150.0),)

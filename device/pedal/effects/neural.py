@@ -1,11 +1,22 @@
 """A trained net from a .upm file."""
 
 from array import array
+from struct import unpack_from
 
 import pedal_fx
 import pedal_nn
 
 from pedal import store
+from pedal.effects.gain import Gain
+
+try:
+    import pedal.board as board
+except ImportError:
+    board = None
+
+_COUNT, _TABLE, _KNOB = 34, 36, 64  # bytes: models/SPEC.md
+_NAN = float("nan")
+_NORMAL_DB = -18.0  # loudness of a normalised model, as plug-ins have it
 
 _SILENCE = 64  # frames a call while prewarming
 _PAIR = (44100, 48000)  # Hz, the rates that pedal_fx.resample() knows
@@ -55,80 +66,189 @@ def _resampler(from_hz, to_hz, extra):
     return state
 
 
-class Neural:
-    atomic = True
+class _Net:
+    """One model in memory, and its call."""
 
-    def __init__(self, path, *, knobs=None, resample=False):
-        """path: a .upm, looked for as store.find() says; knobs: one value for each of the model's,
-        in the file's units, or None for the file's defaults; resample: where the rig runs at 44100
-        and the model at 48000 Hz, or the reverse, convert there and back (55 kB of memory)."""
-        self.path = path
-        self.resample = resample
-        self.latency = 0  # frames of the rig that resampling adds
-        self._resampled = None
-        self._blob = store.load(path)
+    def __init__(self, path):
+        self.blob = store.load(path)
         try:
-            self._arena = store.aligned(pedal_nn.arena_size(self._blob))
-            self._model = pedal_nn.Model(self._blob, self._arena)
+            self.arena = store.aligned(pedal_nn.arena_size(self.blob))
+            self.model = pedal_nn.Model(self.blob, self.arena)
         except ValueError as error:
             raise ValueError(f"{path}: {error}")  # noqa: B904 - MicroPython has no chaining
-        about = pedal_nn.info(self._blob)
-        self.rate_hz = about[0]
-        self.prewarm = about[1]  # frames
-        self._run = self._model.process
-        self._knobs = None
-        if knobs is not None:
-            self.knobs = knobs
+        self.rate_hz, self.prewarm = pedal_nn.info(self.blob)[:2]
+        self.run = self.model.process
+
+    def reset(self, knobs):
+        """The state after `prewarm` frames of silence."""
+        self.model.reset()
+        if len(knobs):
+            self.model.knobs(knobs)
+        out = array("f", [0.0] * _SILENCE)
+        silence = memoryview(array("f", [0.0] * _SILENCE))
+        left = self.prewarm
+        while left > 0:
+            n = min(left, _SILENCE)
+            self.run(silence[:n], memoryview(out)[:n])
+            left -= n
+
+
+class Neural:
+    """A trained net. Its knobs are parameters, with the names and ranges in the file (PARAMS).
+
+    rate_hz, prewarm: of the model, Hz and frames; latency: frames of the rig that resampling adds.
+    """
+
+    atomic = True
+
+    def __init__(self, path, *, knobs=None, resample=False, level=None, fallback=None):
+        """path: a .upm, looked for as store.find() says; knobs: one value for each of the model's,
+        in the file's units, or None for the file's defaults; resample: where the rig runs at 44100
+        and the model at 48000 Hz, or the reverse, convert there and back (55 kB of memory); level:
+        "calibrated" plays the model at the level of its capture, where file and board tell dBu at
+        full scale, "normalized" at -18 dB, "raw" as it is; None is calibrated where both tell, else
+        raw; fallback: a smaller .upm that takes over when the board cannot keep up."""
+        self.path, self.level = path, level
+        self.resample = resample
+        self.latency = 0
+        self._resampled = None
+        self._net = self._first = _Net(path)
+        self.rate_hz, self.prewarm = self._net.rate_hz, self._net.prewarm
+        self._make_knobs(knobs)
+        self._second = _Net(fallback) if fallback else None
+        if self._second and (self._second.rate_hz, _knobs(self._second.blob)) != (
+            self.rate_hz,
+            self.PARAMS,
+        ):
+            raise ValueError(f"{fallback}: rate or knobs differ from those of {path}")
+        self._gains = _level(path, self._net.blob, level)
+        self._buf = None  # what _made is for
         self.reset()
+
+    def _make_knobs(self, values):
+        self.PARAMS = _knobs(self._net.blob)
+        defaults = [spec[1] for spec in self.PARAMS]
+        values = defaults if values is None else values
+        if len(values) != len(defaults):
+            raise ValueError(f"{self.path}: {len(values)} knobs; expected {len(defaults)}")
+        self.state = array("f", [0.0] + list(values) + [0.0])
+        self._now = array("f", values)
 
     @property
     def knobs(self):
-        return self._knobs
+        return tuple(self.state[1:-1])
 
     @knobs.setter
     def knobs(self, values):
-        values = array("f", values)
-        self._model.knobs(values)
-        self._knobs = values
+        if len(values) != len(self._now):
+            raise ValueError(f"{self.path}: {len(values)} knobs; expected {len(self._now)}")
+        for at, value in enumerate(values):
+            self.state[1 + at] = value
 
     def attach(self, rate_hz):
-        self._resampled = None
+        self._resampled = self._buf = None
         self.latency = 0
+        self.state[0] = rate_hz
+        for gain in self._gains:
+            gain.attach(rate_hz)
         if rate_hz == self.rate_hz:
             return
         pair = rate_hz in _PAIR and self.rate_hz in _PAIR
         if not (pair and self.resample):
             text = "{}: the model is for {} Hz, the rig runs at {} Hz; {}"
             raise ValueError(text.format(self.path, self.rate_hz, rate_hz, _advice(pair, rate_hz)))
-        self._resampled = _Resampled(self._run, rate_hz, self.rate_hz)
+        self._resampled = _Resampled(self._net.run, rate_hz, self.rate_hz)
         self.latency = self._resampled.latency
 
     def process(self, buf):
-        if self._resampled:
-            self._resampled.process(buf)
-        else:
-            self._run(buf, buf)
+        if self._buf is not buf:
+            self._buf, self._made = buf, self.natives(buf)
+        for call in self._made:
+            call[0](call[1], call[2])
 
-    def native(self, buf):
+    def natives(self, buf):
+        """What one block takes: knobs, level, the net, level."""
+        found = []
+        if len(self._now):
+            self.state[-1] = len(buf)
+            found = [(pedal_fx.kernel("knobs")[0], self._now, self.state)]
+            found += [(_set_knobs, self._net.model.knobs, self._now)]
         if self._resampled:
             self._resampled.fit(len(buf))
-            return self._resampled.process, buf, None
-        return self._run, buf, buf
+            middle = (self._resampled.process, buf, None)
+        else:
+            middle = (self._net.run, buf, buf)
+        if self._gains:
+            before, after = self._gains
+            return found + [before.native(buf), middle, after.native(buf)]
+        return found + [middle]
+
+    def lighter(self, on):
+        """Let the fallback play, or the model itself again; False where there is none."""
+        if not self._second:
+            return False
+        net = self._second if on else self._first
+        if net is not self._net:
+            self._net, self._buf = net, None
+            if self._resampled:
+                self.attach(int(self.state[0]))
+            self.reset()
+        return True
 
     def reset(self):
         """Forget the past: the state after `prewarm` frames of silence."""
         if self._resampled:
             self._resampled.reset()
-        self._model.reset()
-        if self._knobs:
-            self._model.knobs(self._knobs)
-        out = array("f", [0.0] * _SILENCE)
-        silence = memoryview(array("f", [0.0] * _SILENCE))
-        left = self.prewarm
-        while left > 0:
-            n = min(left, _SILENCE)
-            self._run(silence[:n], memoryview(out)[:n])
-            left -= n
+        for gain in self._gains:
+            gain.reset()
+        self._now[:] = self.state[1:-1]
+        self._net.reset(self._now)
+
+
+def _set_knobs(knobs, values):
+    knobs(values)
+
+
+def _sections(blob):
+    """{tag: bytes} of a checked file (models/SPEC.md)."""
+    count, table = unpack_from("<H", blob, _COUNT)[0], unpack_from("<I", blob, _TABLE)[0]
+    found = {}
+    for at in range(count):
+        tag, _, start, size = unpack_from("<4sIII", blob, table + 16 * at)
+        found[bytes(tag)] = memoryview(blob)[start : start + size]
+    return found
+
+
+def _knobs(blob):
+    """(name, default, low, high) of each knob, names in small letters with _ for what is no letter."""
+    data = _sections(blob).get(b"KNOB", b"")
+    found = []
+    for at in range(0, len(data), _KNOB):
+        title = bytes(data[at : at + 24]).split(b"\0")[0].decode().lower()
+        name = "".join(c if c.isalpha() or c.isdigit() else "_" for c in title)
+        low, high, default = unpack_from("<fff", data, at + 32)
+        found.append((name or f"knob{len(found) + 1}", default, low, high))
+    return tuple(found)
+
+
+def _level(path, blob, level):
+    """The gains before and after the net, or none."""
+    if level not in (None, "calibrated", "normalized", "raw"):
+        raise ValueError(f"level={level!r}; expected 'calibrated', 'normalized' or 'raw'")
+    data = _sections(blob).get(b"LEVL")
+    loudness, into, out = unpack_from("<fff", data, 8) if data else (_NAN, _NAN, _NAN)
+    if level == "normalized":
+        if loudness != loudness:
+            raise ValueError(f"{path}: tells no loudness; expected one for level='normalized'")
+        return (Gain(), Gain(db=_NORMAL_DB - loudness))
+    board_in, board_out = getattr(board, "INPUT_DBU", None), getattr(board, "OUTPUT_DBU", None)
+    known = into == into and out == out and board_in is not None and board_out is not None
+    if level == "calibrated" and not known:
+        text = "{}: level='calibrated' needs dBu at full scale; the file has {} in, {} out, the board {} and {}"
+        raise ValueError(text.format(path, into, out, board_in, board_out))
+    if level == "raw" or not known:
+        return ()
+    return (Gain(db=board_in - into), Gain(db=out - board_out))
 
 
 def _advice(pair, rate_hz):
