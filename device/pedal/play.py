@@ -8,17 +8,24 @@ from pedal.engine import Engine
 from pedal.io.wav import WavReader, WavWriter
 
 
-def play(rig, source, sink, *, block=None, bits=-32, channel=0):
+def play(rig, source, sink, *, block=None, bits=-32, channel=0, moves=None):
     """Play file `source` through `rig` into file `sink`; the counters, as a dict.
 
-    block: frames, instead of the rig's; bits: of the written file, as io/wav.py has them.
+    block: frames, instead of the rig's; bits: of the written file, as io/wav.py has them; moves: a timeline
+    of what a player does meanwhile, as moves.py reads it. A rig whose last effect is stereo writes two channels.
     """
     reader = WavReader(source, channel=channel)
     if reader.rate_hz != rig.rate_hz:
         reader.close()
         text = "{}: {} Hz; expected {} Hz, as the rig"
         raise ValueError(text.format(source, reader.rate_hz, rig.rate_hz))
-    engine = Engine(rig, reader, WavWriter(sink, rig.rate_hz, bits=bits), block=block)
+    if moves:
+        from pedal.moves import Moved
+
+        reader = Moved(reader, rig, moves)
+    stereo = bool(rig.effects) and getattr(rig.effects[-1], "right", None) is not None
+    writer = WavWriter(sink, rig.rate_hz, bits=bits, channels=2 if stereo else 1)
+    engine = Engine(rig, reader, writer, block=block)
     engine.run()
     counters = {
         "frames": engine.frames,
@@ -41,33 +48,32 @@ def play(rig, source, sink, *, block=None, bits=-32, channel=0):
 
 
 def load_rig(path):
-    """The Rig that the script at `path` names `rig`; models are looked for beside it."""
+    """The Rig that the script at `path` names `rig`, or the table at `path`, if it ends in .json.
+
+    Models are looked for beside it.
+    """
     folder = path[: path.rfind("/")] if "/" in path else "."
     for paths in (store.folders, sys.path):
         if folder not in paths:
             paths.insert(0, folder)
+    if path.endswith(".json"):
+        from pedal.table import make
+
+        with open(path) as file:
+            return make(json.load(file))
     names = {"__name__": "rig", "__file__": path}
     with open(path) as file:
-        exec(file.read(), names)  # noqa: S102 - the rig is the user's program
+        exec(compile(file.read(), path, "exec"), names)  # noqa: S102 - the rig is the user's program
     if "rig" not in names:
         raise ValueError(f"{path}: defines no `rig`; expected rig = Rig(...)")
     return names["rig"]
 
 
-def main(rig, source, sink, *, block=None, models=None):
+def main(rig, source, sink, *, block=None, models=None, moves=None):
     """Files in, file out, the counters as one line of JSON. models: a folder of .upm files."""
+    from pedal import pretend
+
+    pretend.install()
     if models:
         store.folders.insert(0, models)
-    print(json.dumps(play(load_rig(rig), source, sink, block=block)))
-
-
-def start(rig="/rig.py", source="/in.wav", sink="/out.wav"):
-    """What main.py does at power-on: play by the board's audio path."""
-    from pedal import board
-
-    if board.AUDIO != "wav":
-        text = "{}: no driver for audio by {!r} yet; the rig loads, nothing plays"
-        load_rig(rig)
-        print(text.format(board.NAME, board.AUDIO))
-        return
-    main(rig, source, sink)
+    print(json.dumps(play(load_rig(rig), source, sink, block=block, moves=moves)))

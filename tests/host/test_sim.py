@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import soundfile
 from upedal import native, sim, upm
-from upedal.errors import BoardError, UpedalError
+from upedal.errors import UpedalError
 from upedal.sim.run import EMULATED
 
 VECTORS = Path(__file__).parent.parent / "vectors"
@@ -49,6 +49,9 @@ def folder(tmp_path_factory):
 def reference(folder):
     """What CPython plays."""
     return play(folder, "rig.py", "cpython")[0]
+
+
+UNIX = pytest.mark.toolchain("unix port", "native modules x64")
 
 
 def play(folder, rig, on, **options):
@@ -129,10 +132,40 @@ def test_the_unix_port_with_user_modules_plays_the_same(folder, reference):
 
 
 @pytest.mark.toolchain("unix port")
-def test_errors_on_the_unix_port_are_board_errors_with_their_traceback(folder):
-    with pytest.raises(BoardError, match="unix: ValueError: effect 1 is 6") as caught:
-        play(folder, "broken.py", "unix")
-    assert "Traceback" in caught.value.output
+@pytest.mark.parametrize("target", ["cpython", pytest.param("unix", marks=UNIX)])
+def test_an_error_in_a_rig_names_its_file_and_line(folder, target):
+    with pytest.raises(UpedalError, match=r"broken\.py, line 2: effect 1 is 6, .*on " + target):
+        play(folder, "broken.py", target)
+
+
+MOVES = """
+# seconds, target, value
+0.02, gain.db, -12
+0.05, adc.26, 0.25
+0.08, gain, off
+"""
+
+
+@pytest.mark.parametrize("target", ["cpython", pytest.param("unix", marks=UNIX)])
+def test_moves_are_made_in_time(folder, target):
+    (folder / "moves.csv").write_text(MOVES)
+    (folder / "ones.py").write_text(
+        "from pedal import Gain, Rig\nrig = Rig(Gain(db=0), rate_hz=48000)\n"
+    )
+    soundfile.write(folder / "ones.wav", np.full(9600, 0.5), 48000, subtype="FLOAT")
+    out = folder / "moved.wav"
+    sim.run(folder / "ones.py", folder / "ones.wav", out, on=target, moves=folder / "moves.csv")
+    y = soundfile.read(out)[0] / 0.5
+    assert np.all(y[:900] == 1.0), "nothing moves before its time"
+    assert abs(y[3800] - 10 ** (-12 / 20)) < 1e-3 and abs(y[9000] - 1.0) < 1e-3
+    assert np.abs(np.diff(y)).max() < 0.006, "values glide and bypass fades"
+    (folder / "moves.csv").write_text("0.1, gian.db, 3\n")
+    with pytest.raises(
+        UpedalError, match=r"moves\.csv, at 0\.1 s: no effect 'gian'; expected gain"
+    ):
+        sim.run(
+            folder / "ones.py", folder / "ones.wav", out, on=target, moves=folder / "moves.csv"
+        )
 
 
 def _boards():

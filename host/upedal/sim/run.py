@@ -2,8 +2,10 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -14,28 +16,71 @@ EMULATED = ("emu_m0", "emu_m3", "emu_m4", "emu_m7", "emu_m33", "emu_m55", "emu_r
 TARGETS = ("cpython", "unix", "unix-user", *EMULATED, "emu_m7-user")
 
 _TIMEOUT_S = 3600
-_CALL = "from pedal.play import main\nmain({!r}, {!r}, {!r}, block={!r}, models={!r})\n"
+_CALL = (
+    "from pedal.play import main\nmain({!r}, {!r}, {!r}, block={!r}, models={!r}, moves={!r})\n"
+)
 _NATIVES = "import sys\nimport upedal.native\nsys.path.insert(0, {!r})\n"
 
 
-def run(rig_path, in_wav, out_wav, *, on="cpython", block=None, model_dir=None, progress=True):
+def run(
+    rig_path,
+    in_wav,
+    out_wav,
+    *,
+    on="cpython",
+    block=None,
+    model_dir=None,
+    moves=None,
+    progress=True,
+):
     """Play in_wav through the rig into out_wav. -> the counters of pedal.play, `on` and `seconds`.
 
-    on: one of TARGETS; "-user" is firmware with the native modules compiled in. block: frames,
-    instead of the rig's; model_dir: where the rig's models are looked for first.
+    rig_path: a script, or a table in a .json; in_wav: any audio file that soundfile reads; on: one of
+    TARGETS; "-user" is firmware with the native modules compiled in. block: frames, instead of the
+    rig's; model_dir: where the rig's models are looked for first; moves: a file of what a player does
+    meanwhile (device/pedal/moves.py).
     """
     rig_path, in_wav, out_wav = (Path(path).resolve() for path in (rig_path, in_wav, out_wav))
-    for path, what in ((rig_path, "a rig script"), (in_wav, "a WAV file")):
+    moves = Path(moves).resolve() if moves else None
+    asked = [(rig_path, "a rig script"), (in_wav, "an audio file")]
+    asked += [(moves, "lines of seconds, target, value")] if moves else []
+    for path, what in asked:
         if not path.is_file():
             raise UpedalError(f"{path}: no such file; expected {what}")
+    with tempfile.TemporaryDirectory(prefix="upedal-") as folder:
+        return _run(
+            rig_path, _as_wav(in_wav, folder), out_wav, on, block, model_dir, moves, progress
+        )
+
+
+def _as_wav(path, folder):
+    """The file itself, or what it holds as a WAV, since a pedal reads no other."""
+    with path.open("rb") as file:
+        if file.read(4) == b"RIFF":
+            return path
+    import soundfile
+
+    try:
+        x, rate_hz = soundfile.read(path, dtype="float32")
+    except soundfile.LibsndfileError as error:
+        raise UpedalError(
+            f"{path}: {error.error_string} Expected a WAV, FLAC or AIFF file"
+        ) from None
+    wav = Path(folder) / "in.wav"
+    soundfile.write(wav, x, rate_hz, subtype="FLOAT")
+    return wav
+
+
+def _run(rig_path, in_wav, out_wav, on, block, model_dir, moves, progress):
     if on not in TARGETS:
         raise UpedalError(f"target {on!r} is not known; expected one of {', '.join(TARGETS)}")
     model_dir = str(Path(model_dir).resolve()) if model_dir else None
     start = time.monotonic()
     if on.startswith("emu_"):
-        result = _emulated(rig_path, in_wav, out_wav, on, block, model_dir, progress)
+        result = _emulated(rig_path, in_wav, out_wav, on, block, model_dir, moves, progress)
     else:
-        call = _CALL.format(str(rig_path), str(in_wav), str(out_wav), block, model_dir)
+        moves = str(moves) if moves else None
+        call = _CALL.format(str(rig_path), str(in_wav), str(out_wav), block, model_dir, moves)
         result = _local(call, on)
     return {**result, "on": on, "seconds": time.monotonic() - start}
 
@@ -64,17 +109,23 @@ def _local(call, on):
     return _counters(on, done.stdout)
 
 
-def _emulated(rig_path, in_wav, out_wav, on, block, model_dir, progress):
+def _emulated(rig_path, in_wav, out_wav, on, block, model_dir, moves, progress):
     """Deploy to an emulated board; audio goes by its memory card."""
     from upedal.deploy import deploy
     from upedal.emulator import Emulator
 
     name = on.removesuffix("-user")
     card = {"in.wav": in_wav.read_bytes()}
-    call = _CALL.format("/rig.py", "/in.wav", "/out.wav", block, None)
+    if moves:
+        card["moves.csv"] = moves.read_bytes()
+    there = "/moves.csv" if moves else None
+    call = _CALL.format("/rig.py", "/in.wav", "/out.wav", block, None, there)
     with Emulator(name, card=card, user_module=on != name) as board:
         report = deploy(rig_path, emulator=board, model_dir=model_dir, progress=progress)
-        printed = board.run(call, timeout_s=_TIMEOUT_S)
+        try:
+            printed = board.run(call, timeout_s=_TIMEOUT_S)
+        except BoardError as error:
+            raise _failed(on, error.output, rig_path) from None
         out_wav.write_bytes(board.read_card()["out.wav"])
     result = _counters(on, printed)
     result["deployed"] = {"files": len(report.sent), "bytes": report.bytes}
@@ -89,7 +140,25 @@ def _counters(on, printed):
     raise BoardError(f"{on}: printed no counters; expected one line of JSON", printed)
 
 
-def _failed(on, printed):
+def _failed(on, printed, rig_path=None):
+    """The error in one line, with file and line where it arose in the user's own script.
+
+    Without those and where it is no refusal of ours, the whole traceback is kept.
+    """
     lines = [line for line in printed.splitlines() if line.strip()] or ["no output"]
     last = [line for line in lines if not line.startswith(" ")][-1]
+    if rig_path:
+        last = last.replace("/rig.py", str(rig_path))
+    places = re.findall(r'File "([^"]+)", line (\d+)', printed)
+    own = [(name, line) for name, line in places if not _ours(name)]
+    text = last.removeprefix("ValueError: ")
+    if own:
+        name, line = own[-1]
+        return UpedalError(f"{rig_path or name}, line {line}: {text} (on {on})")
+    if text != last:
+        return UpedalError(f"{on}: {text}")
     return BoardError(f"{on}: {last}", printed)
+
+
+def _ours(name):
+    return "pedal/" in name or name.startswith("<") or "/upedal/" in name
