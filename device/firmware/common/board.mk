@@ -17,7 +17,7 @@ FROZEN_MANIFEST ?= $(UPEDAL_COMMON)/manifest.py
 LDFLAGS += -Wl,--wrap=mp_hal_stdio_poll
 
 vpath %.c $(UPEDAL_COMMON)
-SRC_C += port.c modbench.c modcard.c
+SRC_C += port.c modaudio.c modbench.c modcard.c
 ifeq ($(QEMU_ARCH),arm)
 SRC_C += board_arm.c
 LDSCRIPT = $(UPEDAL_COMMON)/arm.ld
