@@ -18,6 +18,7 @@ except ImportError:
 _WRAP = const(0x3FFFFFFF)  # where small ints, frames and microseconds of a 32-bit MicroPython wrap
 _POLL_HZ = const(100)  # every control is read so often at least
 _NEVER = const(0x3FFFFFFF)
+_REPORTS = const(20)  # kept in memory
 
 # Places in Engine._counts, a list since writing an attribute of a class with properties costs
 # 1,500 instructions on a Cortex-M7.
@@ -157,6 +158,8 @@ class Engine:
         """What else is due: fades that have ended, changes that wait for silence, overload."""
         if self._links.tend(now):
             self._gather()
+        if self._log:
+            self._log.write(now)
         if self._counts[_HOT] or self.overload.level:
             self.overload.poll(now, self._counts[_HOT])
 
@@ -165,9 +168,7 @@ class Engine:
         name = "engine" if poll == self._tend else type(self.rig.controls[turn]).__name__
         self._note("control {} ({}) raised: {}: {}", turn + 1, name, error)
         if name != "engine":
-            control = self.rig.controls.pop(turn)
-            if hasattr(control, "routes"):
-                control.routes.clear()
+            self.rig.controls.pop(turn)
             self.refresh()
 
     def refresh(self):
@@ -222,9 +223,10 @@ class Engine:
     def _note(self, text, number, name, error):
         self.faults += 1
         text = text.format(number, name, type(error).__name__, error)
-        self.reports.append(text)
+        if len(self.reports) < _REPORTS:
+            self.reports.append(text)
         if self._log:
-            self._log.note(text)
+            self._log.note(text, self.frame)
 
     # ---- from outside ----
 

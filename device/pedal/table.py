@@ -27,11 +27,11 @@ def make(table):
         if key not in _RIG + _PARTS:
             raise ValueError(f"rig: unknown key {key!r}; expected {', '.join(_RIG + _PARTS)}")
     entries = table.get("effects", [])
-    effects = [_effect(entry, f"effects[{at}]") for at, entry in enumerate(entries)]
+    effects = [effect(entry, f"effects[{at}]") for at, entry in enumerate(entries)]
     rig = Rig(*effects, **{key: table[key] for key in _RIG if key in table})
-    for entry, effect in zip(entries, effects):
+    for entry, made in zip(entries, effects):
         if entry.get("off"):
-            rig.bypass(effect)
+            rig.bypass(made)
     for at, entry in enumerate(table.get("modulators", [])):
         _modulator(rig, dict(entry), f"modulators[{at}]")
     for at, entry in enumerate(table.get("controls", [])):
@@ -48,7 +48,8 @@ def _class(module, entry, where):
         raise ValueError(f"{where}: type {name!r}: {error}")  # noqa: B904
 
 
-def _effect(entry, where):
+def effect(entry, where):
+    """The effect that a table describes; `where` it stands is for the errors."""
     if not isinstance(entry, dict):
         raise ValueError(f"{where}: {entry!r}; expected a table with a type")
     entry = dict(entry)
@@ -58,19 +59,19 @@ def _effect(entry, where):
     inner = entry.pop("effects", None)
     values = {key: _value(value, f"{where}.{key}") for key, value in entry.items()}
     try:
-        effect = kind(*_value(inner, where), **values) if inner else kind(**values)
+        made = kind(*_value(inner, where), **values) if inner else kind(**values)
     except (TypeError, ValueError) as error:
         raise ValueError(f"{where}: {error}")  # noqa: B904
     if name:
-        effect.name = name
-    return effect
+        made.name = name
+    return made
 
 
 def _value(value, where):
     if isinstance(value, dict):
-        return _effect(value, where)
+        return effect(value, where)
     if isinstance(value, list) and value and isinstance(value[0], dict):
-        return [_effect(entry, f"{where}[{at}]") for at, entry in enumerate(value)]
+        return [effect(entry, f"{where}[{at}]") for at, entry in enumerate(value)]
     return value
 
 
@@ -112,5 +113,7 @@ def _action(rig, text, where):
         return lambda *_: rig.recall(name)
     actions = {"next": rig.next_scene, "previous": lambda: rig.next_scene(-1), "tap": rig.tap}
     if verb not in actions:
-        raise ValueError(f"{where}: action {text!r}; expected toggle EFFECT, scene NAME, next, previous or tap")
+        raise ValueError(
+            f"{where}: action {text!r}; expected toggle EFFECT, scene NAME, next, previous or tap"
+        )
     return lambda *_: actions[verb]()
