@@ -1,0 +1,262 @@
+"""Edits a rig's own text: what was changed while it played goes back into the script or the table.
+
+Effects are numbered as the pedal does: parts before what holds them, a Chain only its parts. An edit touches
+the bytes of the value it changes and nothing else.
+"""
+
+import ast
+import json
+import os
+import tempfile
+from pathlib import Path
+
+from .errors import UpedalError
+
+_PARTS = ("branch_a", "branch_b", "wet", "effects")
+
+
+def save(path, edits):
+    """Apply edits, one after the other, to the rig at `path`; the file is replaced as a whole or not at all.
+
+    An edit is ("set", number, parameter, value), ("replace", number, table), ("remove", number),
+    ("insert", at, table), ("off", name, bool), ("scene", name, scene) or ("tempo", bpm); tables are as
+    device/pedal/table.py reads them, `number` counts effects, `at` what stands in the Rig's own line.
+    Raises UpedalError with the line that would have to change by hand.
+    """
+    path = Path(path)
+    text = path.read_text(encoding="utf-8")
+    edit = _edit_table if path.suffix == ".json" else _edit_script
+    for step in edits:
+        text = edit(path, text, step)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=".new")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+        os.chmod(name, path.stat().st_mode & 0o777)
+        os.replace(name, path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+# ---- scripts ----
+
+
+def _edit_script(path, text, step):
+    tree = ast.parse(text)
+    rig = _rig_call(path, tree)
+    kind = step[0]
+    if kind == "set":
+        call = _leaf(path, tree, rig, step[1])
+        return _with_keyword(text, call, step[2], repr(step[3]))
+    if kind == "replace":
+        call = _leaf(path, tree, rig, step[1])
+        return _splice(text, call, _source(step[2]))
+    if kind == "remove":
+        return _without(path, text, rig, _leaf(path, tree, rig, step[1], direct=True))
+    if kind == "insert":
+        return _inserted(text, rig, step[1], _source(step[2]))
+    if kind == "tempo":
+        return _with_keyword(text, rig, "tempo_bpm", repr(step[1]))
+    if kind == "off":
+        return _with_line(text, f"rig.bypass({step[1]!r})", step[2])
+    return _with_scene(text, tree, step[1], step[2])
+
+
+def _rig_call(path, tree):
+    for node in tree.body:
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call):
+            names = [target.id for target in node.targets if isinstance(target, ast.Name)]
+            if names == ["rig"] and _name(node.value) == "Rig":
+                return node.value
+    raise UpedalError(f"{path}: no line `rig = Rig(...)`; expected one to save changes in")
+
+
+def _name(call):
+    return getattr(call.func, "id", getattr(call.func, "attr", ""))
+
+
+def _leaves(tree, nodes):
+    """(call, node where it stands in its list) of each effect, in the pedal's order."""
+    for node in nodes:
+        call = _resolve(tree, node)
+        if isinstance(call, (ast.List, ast.Tuple)):
+            yield from _leaves(tree, call.elts)
+        elif isinstance(call, ast.Call):
+            inner = call.args + [k.value for k in call.keywords if k.arg in _PARTS]
+            if _name(call) in ("Split", "Blend", "Chain"):
+                yield from _leaves(tree, inner)
+            if _name(call) != "Chain":
+                yield call, node
+
+
+def _resolve(tree, node):
+    """The call that a name was last given at the top of the script."""
+    if not isinstance(node, ast.Name):
+        return node
+    found = node
+    for line in tree.body:
+        if isinstance(line, ast.Assign) and any(
+            isinstance(target, ast.Name) and target.id == node.id for target in line.targets
+        ):
+            found = line.value
+    return found
+
+
+def _leaf(path, tree, rig, number, direct=False):
+    leaves = list(_leaves(tree, rig.args))
+    if not 0 <= number < len(leaves):
+        raise UpedalError(
+            f"{path}, line {rig.lineno}: effect {number + 1} is not written out there ({len(leaves)} are); "
+            "change it by hand"
+        )
+    call, node = leaves[number]
+    if direct and node not in rig.args:
+        raise UpedalError(
+            f"{path}, line {node.lineno}: {_name(call)} stands inside another; remove it by hand"
+        )
+    return node if direct else call
+
+
+def _at(text, line, column):
+    """Index into the text of a place as ast tells it: line from 1, column in UTF-8 bytes."""
+    lines = text.splitlines(keepends=True)
+    before = lines[line - 1].encode()[:column].decode()
+    return sum(len(part) for part in lines[: line - 1]) + len(before)
+
+
+def _span(text, node):
+    return _at(text, node.lineno, node.col_offset), _at(text, node.end_lineno, node.end_col_offset)
+
+
+def _splice(text, node, new):
+    start, end = _span(text, node)
+    return text[:start] + new + text[end:]
+
+
+def _with_keyword(text, call, name, value):
+    for keyword in call.keywords:
+        if keyword.arg == name:
+            return _splice(text, keyword.value, value)
+    given = call.args + [keyword.value for keyword in call.keywords]
+    if given:
+        end = max(_span(text, node)[1] for node in given)
+        return f"{text[:end]}, {name}={value}{text[end:]}"
+    end = _span(text, call)[1] - 1  # the closing parenthesis
+    return f"{text[:end]}{name}={value}{text[end:]}"
+
+
+def _source(table):
+    """The call that makes what a table describes."""
+    if isinstance(table, list):
+        return "[" + ", ".join(_source(part) for part in table) + "]"
+    if not (isinstance(table, dict) and "type" in table):
+        return repr(table)
+    parts = [
+        f"{key}={_source(value)}" for key, value in table.items() if key not in ("type", "effects")
+    ]
+    inner = [_source(part) for part in table.get("effects", ())]
+    return f"{table['type']}({', '.join(inner + parts)})"
+
+
+def _inserted(text, rig, at, source):
+    if at < len(rig.args):
+        start = _span(text, rig.args[at])[0]
+        return f"{text[:start]}{source}, {text[start:]}"
+    if rig.args:
+        end = _span(text, rig.args[-1])[1]
+        return f"{text[:end]}, {source}{text[end:]}"
+    start = _span(text, rig.func)[1] + 1
+    return f"{text[:start]}{source}{', ' if rig.keywords else ''}{text[start:]}"
+
+
+def _without(path, text, rig, node):
+    at = rig.args.index(node)
+    after = rig.args[at + 1 :] or [keyword.value for keyword in rig.keywords[:1]]
+    start, end = _span(text, node)
+    if at + 1 < len(rig.args):
+        end = _span(text, rig.args[at + 1])[0]
+    elif at:
+        start = _span(text, rig.args[at - 1])[1]
+    elif after:
+        end = text.index(",", end) + 1
+    return (
+        text[:start] + text[end:].lstrip(" ")
+        if at + 1 < len(rig.args)
+        else text[:start] + text[end:]
+    )
+
+
+def _with_line(text, line, wanted):
+    lines = text.rstrip("\n").split("\n")
+    lines = [other for other in lines if other.strip() != line]
+    return "\n".join(lines + [line] * wanted) + "\n"
+
+
+def _with_scene(text, tree, name, scene):
+    line = f"rig.scenes[{name!r}] = {scene!r}"
+    for node in tree.body:
+        if (
+            isinstance(node, ast.Assign)
+            and ast.unparse(node.targets[0]) == f"rig.scenes[{name!r}]"
+        ):
+            return _splice(text, node, line)
+    return text.rstrip("\n") + "\n" + line + "\n"
+
+
+# ---- tables ----
+
+
+def _edit_table(path, text, step):
+    table = json.loads(text)
+    effects = table.setdefault("effects", [])
+    kind = step[0]
+    if kind in ("set", "replace", "remove"):
+        leaves = list(_table_leaves(effects))
+        if not 0 <= step[1] < len(leaves):
+            raise UpedalError(
+                f"{path}: effect {step[1] + 1} is not there; there are {len(leaves)}"
+            )
+        entry = leaves[step[1]]
+        if kind == "set":
+            entry[step[2]] = step[3]
+        elif kind == "replace":
+            entry.clear()
+            entry.update(step[2])
+        elif any(other is entry for other in effects):
+            table["effects"] = [other for other in effects if other is not entry]
+        else:
+            raise UpedalError(
+                f"{path}: effect {step[1] + 1} stands inside another; remove it by hand"
+            )
+    elif kind == "insert":
+        effects.insert(step[1], step[2])
+    elif kind == "tempo":
+        table["tempo_bpm"] = step[1]
+    elif kind == "scene":
+        table.setdefault("scenes", {})[step[1]] = step[2]
+    else:
+        _table_off(path, effects, step[1], step[2])
+    return json.dumps(table, indent=1, ensure_ascii=False) + "\n"
+
+
+def _table_leaves(entries):
+    for entry in entries if isinstance(entries, list) else [entries]:
+        if isinstance(entry, dict):
+            for key in _PARTS:
+                yield from _table_leaves(entry.get(key, []))
+            if entry.get("type") != "Chain":
+                yield entry
+
+
+def _table_off(path, effects, name, off):
+    taken = {}
+    for entry in _table_leaves(effects):
+        base = entry.get("name") or entry["type"].lower()
+        taken[base] = taken.get(base, 0) + 1
+        if name == (base if taken[base] == 1 else f"{base}{taken[base]}"):
+            entry["off"] = True
+            if not off:
+                del entry["off"]
+            return
+    raise UpedalError(f"{path}: no effect {name!r}")
