@@ -1,4 +1,4 @@
-# pedal_nn and pedal_fx compiled into a MicroPython firmware: make USER_C_MODULES=path/to/native_modules
+# pedal_nn and pedal_fx compiled into a MicroPython firmware: make USER_C_MODULES=path/to/upedal (this folder's parent)
 UPEDAL_DIR := $(USERMOD_DIR)
 include $(UPEDAL_DIR)/flags.mk
 SRC_USERMOD_C += $(UPEDAL_DIR)/bindings/modpedal_nn.c $(UPEDAL_DIR)/bindings/modpedal_fx.c

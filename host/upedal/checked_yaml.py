@@ -1,7 +1,8 @@
 """YAML files with a fixed set of keys: read strictly, errors with file, line, key and what was expected.
 
 A schema is a dict of key -> check. A check is a function value -> value that raises ValueError with
-what it expected, or again a schema, or items(check) or optional(check). All keys are required.
+what it expected, or again a schema, or items(check) or optional(check) or spare(check). All keys but
+spare ones are required.
 """
 
 from upedal.errors import UpedalError
@@ -52,6 +53,10 @@ class optional:
 
     def __init__(self, inner):
         self.inner = inner
+
+
+class spare(optional):
+    """As optional, and the key may be left out: it is null then."""
 
 
 class items:
@@ -125,6 +130,9 @@ def _mapping(path, node, schema, prefix):
             _refuse(path, key_node, prefix + key, "an unknown key", expected)
         lines[key] = key_node.start_mark.line + 1
         result[key] = _value(path, value_node, schema[key], prefix + key)
+    for key, check in schema.items():
+        if isinstance(check, spare):
+            result.setdefault(key, None)
     missing = [key for key in schema if key not in result]
     if missing:
         _refuse(path, node, prefix[:-1], f"no {', '.join(missing)}", f"all of {', '.join(schema)}")

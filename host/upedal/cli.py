@@ -294,7 +294,9 @@ def _render_on(args, x, model):
 def do_sim(args):
     from . import sim
 
-    result = sim.run(args.rig, args.input, args.output, on=args.on, block=args.block)
+    result = sim.run(
+        args.rig, args.input, args.output, on=args.on, block=args.block, moves=args.moves
+    )
     _print(*(f"{key}: {value}" for key, value in result.items()))
     return 1 if result.get("faults") else 0
 
@@ -308,6 +310,23 @@ def do_deploy(args):
             _print(str(deploy(args.rig, emulator=board, board=args.board)))
     else:
         _print(str(deploy(args.rig, args.port, board=args.board)))
+
+
+def do_flash(args):
+    from .flash import flash
+
+    flash(
+        args.board, args.firmware, port=args.port, drive=args.drive, erase=args.erase, stub=not args.no_stub,
+        dry_run=args.dry_run, yes=args.yes,
+    )  # fmt: skip
+
+
+def do_firmware(args):
+    from .firmware import build
+
+    if not args.emulator:
+        raise UpedalError("firmware: builds for emulated boards (--emulator); docs/firmware.md tells how for real ones")
+    build(args.board or (), user=args.user)
 
 
 def do_bench(args):
@@ -413,12 +432,13 @@ def _verbs(add):
     p.add_argument("--resample", action="store_true", help="to the model's rate and back, where they differ")
     p.add_argument("--on", default="cpython", help=TARGETS)
 
-    p = add("sim", "a rig script, WAV in, float32 WAV out")
-    p.add_argument("rig")
+    p = add("sim", "a rig, audio file in, float32 WAV out")
+    p.add_argument("rig", help="a script, or a table in a .json")
     p.add_argument("input")
     p.add_argument("output")
     p.add_argument("--on", default="cpython", help=TARGETS)
     p.add_argument("--block", type=int, help="frames, instead of the rig's")
+    p.add_argument("--moves", help="what a player does meanwhile: lines of seconds, target, value")
 
     p = add("deploy", "put a rig, its models and upedal on a pedal")
     p.add_argument("rig")
@@ -426,6 +446,21 @@ def _verbs(add):
     where.add_argument("--port", help="such as /dev/ttyACM0 or socket://HOST:PORT")
     where.add_argument("--emulator", help="an emulated board, to try it, such as emu_m7")
     p.add_argument("--board", help="profile, where the device does not tell which it is")
+
+    p = add("flash", "put stock MicroPython on a board (docs/firmware.md)")
+    p.add_argument("firmware", nargs="?", help="the file (default: tells which to fetch)")
+    p.add_argument("--board", required=True, help="profile, such as esp32s3")
+    p.add_argument("--port", help="ESP32: serial port, such as /dev/ttyACM0")
+    p.add_argument("--drive", metavar="FOLDER", help="Pico: where its drive is mounted (default: looked for)")
+    p.add_argument("--erase", action="store_true", help="ESP32: all of the flash first, files and settings too")
+    p.add_argument("--no-stub", action="store_true", help="ESP32: only the chip's own loader; slower")
+    p.add_argument("--dry-run", action="store_true", help="check everything, tell, write nothing")
+    p.add_argument("--yes", action="store_true", help="do not ask before writing")
+
+    p = add("firmware", "build MicroPython for the emulated boards")
+    p.add_argument("--emulator", action="store_true", help="for the emulated boards (real ones: docs/firmware.md)")
+    p.add_argument("--board", action="append", help="one of them (default: all)")
+    p.add_argument("--user", action="store_true", help="with the C core compiled in (emu_m7)")
 
     p = add("bench", "instructions a sample on the emulated boards, and this CPU's speed")
     p.add_argument("--board", action="append", help="emulated board (default: M7, M4F, M33)")
