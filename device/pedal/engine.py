@@ -175,6 +175,10 @@ class Engine:
         """Take up what changed in the rig: effects, modulators, controls."""
         self._links.build()
         self._gather()
+        if self.rig.controls:
+            import pedal.controls.events as events
+
+            events.on_error[:] = [self._event_error]
         self._polls[:] = [control.poll for control in self.rig.controls] + [self._tend]
         self._gap = max(1, self.rig.rate_hz // (_POLL_HZ * len(self._polls)))
 
@@ -219,6 +223,9 @@ class Engine:
         except Exception as error:  # noqa: BLE001 - as in step()
             return call, error
         return None, None
+
+    def _event_error(self, error):
+        self._note("a function that {} called{} raised: {}: {}", "a control", "", error)
 
     def _note(self, text, number, name, error):
         self.faults += 1
@@ -271,6 +278,10 @@ class Engine:
     def xruns(self):
         """Blocks that source and sink lost."""
         return getattr(self._source, "xruns", 0) + getattr(self._sink, "xruns", 0)
+
+    def percent(self):
+        """load() in percent, as an int: what a display takes without making a float."""
+        return self._counts[_WORST] * 100 // self._limit_us
 
     def load(self):
         """The slowest block's share of the time it lasts: 0..1, above 1 it was too slow."""

@@ -55,7 +55,7 @@ class Links:
         self.keep = self._keep
         self._fade_frames = _FADE_MS * rig.rate_hz // 1000 + len(buf)
         self._main = Fade(len(buf), rig.rate_hz, _FADE_MS)
-        self._muted = False
+        self._silent = False  # changes are being made
         self._waiting = []  # (function, args) for when the output is silent
         self._until = -1  # the frame where the main fade is over
         self._fading = []  # (link, frame where its fade is over)
@@ -99,7 +99,7 @@ class Links:
                 found += item.now()
             else:
                 found.append(item)
-        if self._until >= 0 or self._muted:
+        if self._until >= 0:
             found.append(self._main.after(self._buf))
         return found
 
@@ -153,8 +153,12 @@ class Links:
                 return link
 
     def change(self, function, args, now):
+        """Call function(*args) when the output is silent: at once, if another such call asks."""
+        if self._silent:
+            function(*args)
+            return
         if not self._waiting:
-            if not self._muted and self._until < 0:
+            if self._until < 0:
                 self._main.at(1.0)
             self._main.to(0.0)
             self._until = (now + self._fade_frames) & _WRAP
@@ -177,8 +181,12 @@ class Links:
             self._until = -1
             if self._waiting:
                 waiting, self._waiting = self._waiting, []
-                for function, args in waiting:
-                    function(*args)
+                self._silent = True
+                try:
+                    for function, args in waiting:
+                        function(*args)
+                finally:
+                    self._silent = False
                 self.build()
                 self._main.to(1.0)
                 self._until = (now + self._fade_frames) & _WRAP

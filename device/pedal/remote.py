@@ -6,8 +6,8 @@ What it can do: get, set, insert (at, effect), remove (name), replace (name, eff
 (name), tap, stats, begin (path), part (data), end (crc). Effects are tables, as table.py reads them; the last
 three bring a file, such as a model, in parts of at most 192 bytes in base64.
 
-It is polled like a control and takes a few bytes at a time, so that sound goes on. What it has to do, such as
-opening a model, takes the time it takes: the rings of the audio path must hold that long.
+It is polled like a control and takes a few bytes at a time, so that sound goes on. What takes long, opening
+a model or making a delay's memory, is done while the output is faded out.
 """
 
 import json
@@ -19,6 +19,7 @@ from pedal import table
 
 _LINE = 512  # bytes of a command at most
 _AT_ONCE = 64  # bytes a poll
+_IN_SILENCE = ("insert", "replace")  # take long: opening a model, making a reverb's memory
 
 
 class Remote:
@@ -56,8 +57,23 @@ class Remote:
             do = getattr(self, "_do_" + command.get("do", ""), None)
             if do is None:
                 raise ValueError(f"cannot do {command.get('do')!r}")
-            answer = {"id": number, "ok": do(command)}
         except Exception as error:  # noqa: BLE001 - a wrong command must not stop the sound
+            self._say(number, error=error)
+            return
+        if command["do"] in _IN_SILENCE and self._rig.engine:
+            self._rig.engine.change(self._run, number, do, command)
+        else:
+            self._run(number, do, command)
+
+    def _run(self, number, do, command):
+        try:
+            self._say(number, do(command))
+        except Exception as error:  # noqa: BLE001 - as above
+            self._say(number, error=error)
+
+    def _say(self, number, ok=None, error=None):
+        answer = {"id": number, "ok": ok}
+        if error:
             text = error.args[0] if error.args else ""
             answer = {"id": number, "error": f"{type(error).__name__}: {text}"}
         self._write(json.dumps(answer) + "\n")

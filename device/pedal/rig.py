@@ -19,19 +19,28 @@ class Rig:
     their attribute `name` says. rig["delay"] is the effect of that name."""
 
     def __init__(
-        self, *effects, block=None, rate_hz=None, tempo_bpm=120.0, controls=(), limit=0.95
+        self,
+        *effects,
+        block=None,
+        rate_hz=None,
+        tempo_bpm=120.0,
+        controls=(),
+        limit=0.95,
+        watchdog_ms=None,
     ):
         """block: frames at a time, 1..4096; rate_hz: frames a second. Default: the board's. controls: pots,
-        switches and the like, read between blocks; limit: load above which the rig gets lighter, 0..1."""
+        switches and the like, read between blocks; limit: load above which the rig gets lighter, 0..1;
+        watchdog_ms: the board starts anew when no block was played for so long; it cannot be taken back."""
         self.block = block or getattr(board, "BLOCK", _BLOCK)
         self.rate_hz = rate_hz or getattr(board, "RATE_HZ", _RATE_HZ)
         if not 1 <= self.block <= 4096:
             raise ValueError(f"block of {self.block} frames; expected 1 to 4096")
-        self.limit = limit
+        self.limit, self.watchdog_ms = limit, watchdog_ms
         self.engine = None  # the one that plays it
         self.modulators = []
         self.scenes = {}
         self.scene = None  # the one last recalled
+        self.changed = False  # a scene was stored, and waits to be saved
         self.controls = []
         self.clock = Clock(self.rate_hz, tempo_bpm)
         self.clock.changed.append(self._tempo_changed)
@@ -161,6 +170,7 @@ class Rig:
 
     def store_scene(self, name):
         self.scenes[name] = self.capture()
+        self.changed = True
 
     def recall(self, name):
         """Go to a scene. What it does not name stays as it is; "off", where it is there, lists all that is off."""

@@ -16,7 +16,7 @@ tables again, or lists of them. Actions: "toggle EFFECT", "scene NAME", "next", 
 import pedal
 from pedal.rig import Rig
 
-_RIG = ("block", "rate_hz", "tempo_bpm", "limit")
+_RIG = ("block", "rate_hz", "tempo_bpm", "limit", "watchdog_ms")
 _PARTS = ("effects", "controls", "modulators", "scenes")
 _ROUTE = ("low", "high", "curve")
 

@@ -312,6 +312,20 @@ def do_deploy(args):
         _print(str(deploy(args.rig, args.port, board=args.board)))
 
 
+def do_live(args):
+    from .deploy import deploy
+    from .emulator import Emulator
+    from .live import run
+
+    if args.emulator:
+        card = {"in.wav": open(args.input, "rb").read()} if args.input else None
+        with Emulator(args.emulator, card=card) as board:
+            deploy(args.rig, emulator=board, board=args.board)
+            return 1 if run(args.rig, board.port, args.commands) else 0
+    deploy(args.rig, args.port, board=args.board)
+    return 1 if run(args.rig, args.port, args.commands) else 0
+
+
 def do_flash(args):
     from .flash import flash
 
@@ -446,6 +460,15 @@ def _verbs(add):
     where.add_argument("--port", help="such as /dev/ttyACM0 or socket://HOST:PORT")
     where.add_argument("--emulator", help="an emulated board, to try it, such as emu_m7")
     p.add_argument("--board", help="profile, where the device does not tell which it is")
+
+    p = add("live", "change a rig while it plays, and save what you keep")
+    p.add_argument("rig", help="the script or table; it is deployed first")
+    where = p.add_mutually_exclusive_group(required=True)
+    where.add_argument("--port", help="such as /dev/ttyACM0")
+    where.add_argument("--emulator", help="an emulated board, to try it, such as emu_m7")
+    p.add_argument("--board", help="profile, where the device does not tell which it is")
+    p.add_argument("--input", help="with --emulator: the WAV that it plays over and over")
+    p.add_argument("--do", dest="commands", action="append", default=[], help="a command instead of typing; repeatable")
 
     p = add("flash", "put stock MicroPython on a board (docs/firmware.md)")
     p.add_argument("firmware", nargs="?", help="the file (default: tells which to fetch)")

@@ -1,8 +1,11 @@
 """Puts a rig on a pedal: over mpremote's own transport, only what changed, whole or not at all.
 
 New files are written beside the old ones as PATH.new and verified by hash on the device; then the
-index `/upedal.new` appears in one rename, and device/settle.py moves all into place. A cut before
-that rename leaves the old rig; after it, the new one, at the next power-on or deployment.
+index `/upedal.new` appears, and device/settle.py puts all into place. A cut before the index is whole
+leaves the old rig; after it, the new one, at the next power-on or deployment.
+
+On FAT, which has no atomic replacement, one gap stays: power lost while /main.py itself is replaced
+(it differs only between versions of upedal) may leave none that runs, until the next deployment.
 """
 
 import contextlib
@@ -25,6 +28,37 @@ ARCHS = (
     None, "x86", "x64", "armv6", "armv6m", "armv7m", "armv7em", "armv7emsp", "armv7emdp",
     "xtensa", "xtensawin", "rv32imc", "rv64imc",
 )  # fmt: skip
+
+# A deployment that was cut off before the switch: its files are of no use to the next one.
+_SWEEP = """
+import json, os
+def sweep():
+    try:
+        with open("/upedal.tmp") as file:
+            left = json.load(file)["sent"]
+    except (OSError, ValueError, KeyError):
+        return
+    for path in [name + ".new" for name in left] + ["/upedal.tmp"]:
+        try:
+            os.remove(path)
+        except OSError:
+            pass
+sweep()
+"""
+
+# Whether the file system is FAT, which does not tell names by case; LittleFS does.
+_IS_FAT = """
+import os
+def is_fat():
+    open("/upedal.tst", "w").close()
+    try:
+        os.stat("/UPEDAL.TST")
+        print(1)
+    except OSError:
+        print(0)
+    os.remove("/upedal.tst")
+is_fat()
+"""
 
 _ASK = """
 import json, os, sys
@@ -114,6 +148,7 @@ def deploy(rig_path, port=None, *, emulator=None, board=None, model_dir=None, pr
         raise UpedalError("deploy: no port given; expected one such as /dev/ttyACM0")
     with Device(port) as device:
         device.settle()
+        device.run(_SWEEP)
         facts = device.ask()
         arch = _check_version(port, facts)
         profile = _profile(board or (emulator and emulator.name), facts["machine"])
@@ -159,21 +194,31 @@ def _send(device, files, facts, report, progress):
     report.removed = sorted(path for path in facts["sizes"] if path not in files)
     if not report.sent and not report.removed:
         return
-    index = json.dumps({"files": hashes, "gone": report.removed}).encode()
+    # What ends a cut deployment goes first: from then on, power-on does that before all else.
+    report.sent.sort(key=lambda path: (path != "/settle.py", path != "/main.py", path))
+    copy = device.is_fat()
+    index = {"files": hashes, "sent": report.sent, "gone": report.removed, "copy": copy}
+    index = json.dumps(index).encode()
     report.bytes = sum(len(files[path]) for path in report.sent)
-    _check_room(report, files, facts, len(index))
+    _check_room(report, files, facts, len(index), copy)
+    device.write("/upedal.tmp", index)  # what is under way, for the next deployment's sweep
     with _progress(progress, report.bytes) as advance:
         device.make_folders(report.sent)
         for path in report.sent:
             device.write(path + ".new", files[path], advance)
-    device.write("/upedal.tmp", index)
-    device.run("import os\nos.rename('/upedal.tmp', '/upedal.new')")  # the switch
+    if copy:
+        device.write("/upedal.new", index)  # the switch: no part of JSON's {...} is JSON
+    else:
+        device.run("import os\nos.rename('/upedal.tmp', '/upedal.new')")  # the switch
     device.settle()
 
 
-def _check_room(report, files, facts, index):
+def _check_room(report, files, facts, index, copy=False):
     cluster = facts["cluster"]
     sizes = [len(files[path]) for path in report.sent] + [index]
+    if copy:  # the copies take what they are longer than what they replace, and two more indexes
+        grown = [len(files[path]) - facts["sizes"].get(path, 0) for path in report.sent]
+        sizes += [max(0, size) for size in grown] + [index, index]
     need = sum(-(-size // cluster) * cluster for size in sizes)
     if need > facts["free"]:
         raise UpedalError(
@@ -247,6 +292,10 @@ class Device:
     def ask(self):
         """What the device is, has and holds; see _ASK."""
         return json.loads(self.run(_ASK))
+
+    def is_fat(self):
+        """Whether the root is a FAT, where a rename is no safe way to replace a file."""
+        return self.run(_IS_FAT).strip() == "1"
 
     def make_folders(self, files):
         folders = {str(parent) for path in files for parent in PurePosixPath(path).parents} - {"/"}

@@ -81,7 +81,8 @@ def firmware(board, user_module=False):
 class Emulator:
     """A running emulated board; leaving the `with` block ends it.
 
-    card: {path: bytes} preloaded onto its memory card, at once, where a serial port is slow.
+    card: {path: bytes} preloaded onto its memory card, at once, where a serial port is slow; or the
+    card's whole image, as read_image() gives it.
     user_module: the firmware with pedal_nn and pedal_fx compiled in (built for emu_m7).
     icount: count instructions; without it the board runs faster and its clock means nothing.
     plugin: a QEMU TCG plugin, "PATH[,NAME=VALUE...]", for QEMU's -plugin.
@@ -133,6 +134,10 @@ class Emulator:
 
     def read_card(self):
         """The memory card as it is now, from outside: {path: bytes}. Call it while nothing runs."""
+        return card_image.read(self.read_image())
+
+    def read_image(self):
+        """The memory card's bytes as they are now, whatever is on it. Call it while nothing runs."""
         image = Path(self._folder.name) / "card.out"
         self._execute(
             "memsave",  # as the core sees memory: the microbit's is not in QEMU's common address space
@@ -141,7 +146,7 @@ class Emulator:
             filename=str(image),
         )
         try:
-            return card_image.read(image.read_bytes())
+            return image.read_bytes()
         finally:
             image.unlink()
 
@@ -182,8 +187,10 @@ class Emulator:
             command += ["-plugin", str(plugin)]
         if card:
             image = Path(self._folder.name) / "card.img"
+            whole = isinstance(card, (bytes, bytearray))
+            built = card if whole else card_image.build(card, self.board.card_bytes)
             # The rest of the card is zero at power-on, as it is here.
-            image.write_bytes(_trim(card_image.build(card, self.board.card_bytes)))
+            image.write_bytes(_trim(built))
             load = f"loader,file={image},addr={self.board.card_address:#x},force-raw=on"
             command += ["-device", load]
         return command

@@ -14,7 +14,7 @@ CFLAGS += -DBOARD_CARD=$(BOARD_CARD) -DBOARD_CARD_BLOCK=$(BOARD_CARD_BLOCK) -DBO
 MICROPY_HEAP_SIZE ?= 2097152
 MICROPY_VFS_LFS2 = 1
 FROZEN_MANIFEST ?= $(UPEDAL_COMMON)/manifest.py
-LDFLAGS += -Wl,--wrap=mp_hal_stdio_poll
+LDFLAGS += -Wl,--wrap=mp_hal_stdio_poll -Wl,--wrap=uart_rx_chr
 
 vpath %.c $(UPEDAL_COMMON)
 SRC_C += port.c modaudio.c modbench.c modcard.c

@@ -136,6 +136,7 @@ static mp_obj_t audio_i2s_readinto(mp_obj_t self_in, mp_obj_t buf_in) {
     mp_buffer_info_t info;
     mp_get_buffer_raise(buf_in, &info, MP_BUFFER_WRITE);
     size_t frames = info.len / (self->width * self->channels);
+    port_look_for_interrupt();
     audio_wait(self, frames);
     uint8_t *to = info.buf;
     for (size_t t = 0; t < frames; t++, self->frame++) {

@@ -8,6 +8,7 @@
 // Instructions per tick: QEMU runs with -icount shift=6, so one instruction is 64 virtual ns.
 #define BOARD_ICOUNT_SHIFT (6)
 
+void port_look_for_interrupt(void);         // raises KeyboardInterrupt where one has come
 void board_clock_init(void);
 int uart_rx_any(void);                      // a byte is waiting
 uint64_t board_ns(void);                    // virtual time since power-on

@@ -1,0 +1,141 @@
+"""Power-on: the rig, the board's audio, and what keeps sound going when something is wrong.
+
+A rig that cannot be made is written to the log, and the signal goes straight through. The same where the
+watchdog has had to reset the board twice in a row. Scenes that were stored on the pedal come back.
+"""
+
+import json
+import sys
+
+from pedal.engine import Engine
+from pedal.keep import Keep
+from pedal.log import Log
+from pedal.play import load_rig
+from pedal.rig import Rig
+
+_SETTINGS, _LOG = "/settings", "/log"
+_SCENE = "scene."
+_RESETS = 2  # by the watchdog, in a row, until the rig is left out
+
+
+class _Saver:
+    """A control that writes settings in small steps, when a scene was stored."""
+
+    def __init__(self, rig, keep):
+        self._keep, self._rig = keep, rig
+        self._known = dict(rig.scenes)
+        self._steps = None
+
+    def poll(self, now):
+        if self._steps:
+            if next(self._steps, None) is None:
+                self._steps = None
+        elif self._rig.changed:
+            self._rig.changed = False
+            for name, scene in self._rig.scenes.items():
+                if self._known.get(name) is not scene:
+                    self._keep[_SCENE + name] = scene
+                    self._known[name] = scene
+            self._steps = self._keep.saver()
+
+
+def start(path="/rig.py", *, remote=False, audio=None):
+    """Play the rig by the board's audio until it is interrupted. What main.py does.
+
+    remote: take commands on the console, as `upedal live` gives them; audio: source and sink, instead of the
+    board's. -> the Engine, once it has ended
+    """
+    import pedal.board as board
+
+    if audio is None and board.AUDIO == "wav":
+        audio = _emulated(board)
+        if audio is None:
+            load_rig(path)
+            print(f"{board.NAME}: no live audio; the rig loads, nothing plays")
+            return None
+    log, keep = Log(_LOG, interval=board.RATE_HZ), Keep(_SETTINGS)
+    for note in (keep.note,):
+        if note:
+            log.note("settings: " + note)
+    rig = make(path, log, keep)
+    for name in keep.keys():
+        if name.startswith(_SCENE):
+            rig.scenes[name[len(_SCENE) :]] = keep[name]
+    if audio is None:
+        from pedal.io.live import open_audio
+
+        audio, _ = open_audio(board)
+    rig.add_control(_Saver(rig, keep))
+    if remote:
+        from pedal.remote import Remote
+
+        rig.add_control(Remote(rig))
+    engine = Engine(
+        rig, audio, audio, log=log, watchdog=_watchdog(rig), clock_us=getattr(audio, "us", None)
+    )
+    if remote:
+        print(json.dumps({"ready": [name for name, _ in rig.names], "rate_hz": rig.rate_hz}))
+    try:
+        engine.run()
+    finally:
+        engine.stop()
+        log.write()
+    return engine
+
+
+def make(path, log, keep):
+    """The rig at `path`, or one that lets the signal through; the reason is in the log."""
+    if _resets(keep) >= _RESETS:
+        log.note(f"watchdog: the board was reset {_RESETS} times in a row; the rig is left out")
+        log.write()
+        return Rig()
+    try:
+        return load_rig(path)
+    except Exception as error:  # noqa: BLE001 - whatever the script did, the pedal passes sound
+        log.note(error)
+        log.write()
+        print_error(error)
+        return Rig()
+
+
+def print_error(error):
+    if hasattr(sys, "print_exception"):
+        sys.print_exception(error)
+    else:
+        import traceback
+
+        traceback.print_exception(error)
+
+
+def _resets(keep):
+    """How often in a row, up to now, it was the watchdog that started the board."""
+    try:
+        import machine
+
+        by_watchdog = machine.reset_cause() == machine.WDT_RESET
+    except (ImportError, AttributeError):
+        return 0
+    count = keep.get("watchdog", 0) + 1 if by_watchdog else 0
+    if count != keep.get("watchdog", 0):
+        keep["watchdog"] = count
+        keep.save()
+    return count
+
+
+def _watchdog(rig):
+    if rig.watchdog_ms is None:
+        return None
+    import machine
+
+    return machine.WDT(timeout=rig.watchdog_ms)
+
+
+def _emulated(board):
+    """The emulated boards' own I2S, which plays /in.wav over and over; None where there is none."""
+    try:
+        import audio
+    except ImportError:
+        return None
+    from pedal.io.emulated import Emulated
+
+    return Emulated(audio, board.RATE_HZ)
