@@ -16,6 +16,14 @@ _FROM = {
     "Clock": "clock",
     "Gain": "effects.gain",
     "Neural": "effects.neural",
+    "Gate": "effects.gate",
+    "Compressor": "effects.compressor",
+    "Limiter": "effects.limiter",
+    "Meter": "effects.meter",
+    "Boost": "effects.boost",
+    "Overdrive": "effects.overdrive",
+    "Distortion": "effects.distortion",
+    "Fuzz": "effects.fuzz",
     "Tremolo": "effects.tremolo",
 }
 

@@ -56,7 +56,7 @@ static inline size_t up_until_control(uint32_t *left, size_t n) {
 // run(self, x, m) are static functions of the kernel.
 #define UP_PIECES(self, x, n, control, run) \
     while (n) { \
-        if ((self)->left == 0) { \
+        if ((self)->left - 1u >= UP_CONTROL) { /* 0, or garbage */ \
             control(self); \
             (self)->left = UP_CONTROL; \
         } \

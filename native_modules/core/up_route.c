@@ -102,7 +102,7 @@ void up_join(float *x, size_t n_frames, void *state, size_t bytes) {
     up_join_t *self = state;
     const float *other = route_held(state, sizeof(up_join_t), bytes, &n_frames);
     while (n_frames) {
-        if (self->left == 0) {
+        if (self->left - 1u >= UP_CONTROL) { // 0, or garbage
             join_control(self);
             self->left = UP_CONTROL;
         }
