@@ -169,7 +169,7 @@ def _describe(error):
     place = ""
     for line in _traceback(error):
         if line.startswith("  File "):
-            place = line[7:].replace('"', "")
+            place = line[7:].split("\n")[0].replace('"', "")
     return f"{place}: {text}" if place else text
 
 
