@@ -29,7 +29,7 @@ UNIX := $(BUILD)/unix/micropython $(BUILD)/unix-user/micropython
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .SECONDEXPANSION:
-.PHONY: system-quick system-full force help setup demo test test-quick natmod firmware unix bench identity size fuzz wheel lint clean distclean
+.PHONY: system-quick system-full force help setup demo test test-quick natmod firmware unix bench identity power-cut size fuzz wheel lint clean distclean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -60,6 +60,9 @@ bench: setup ## Instructions a sample on the emulated boards, to build/bench.jso
 
 identity: setup ## Ten seconds of each integer model on every emulated board: the same hash (minutes)
 	$(PY) -m tests.identity
+
+power-cut: setup ## Power cut at random bytes while deploying and saving, then booted again (minutes)
+	$(PY) -m tests.power_cut
 
 size: setup ## Text, data and arena per architecture
 	$(PY) tools/size.py

@@ -21,14 +21,18 @@ _RESETS = 2  # by the watchdog, in a row, until the rig is left out
 class _Saver:
     """A control that writes settings in small steps, when a scene was stored."""
 
-    def __init__(self, rig, keep):
-        self._keep, self._rig = keep, rig
+    def __init__(self, rig, keep, log):
+        self._keep, self._rig, self._log = keep, rig, log
         self._known = dict(rig.scenes)
         self._steps = None
 
     def poll(self, now):
         if self._steps:
-            if next(self._steps, None) is None:
+            try:
+                if next(self._steps, None) is None:
+                    self._steps = None
+            except OSError as error:  # the disk is full: the last save stands
+                self._log.note(error, now)
                 self._steps = None
         elif self._rig.changed:
             self._rig.changed = False
@@ -54,9 +58,8 @@ def start(path="/rig.py", *, remote=False, audio=None):
             print(f"{board.NAME}: no live audio; the rig loads, nothing plays")
             return None
     log, keep = Log(_LOG, interval=board.RATE_HZ), Keep(_SETTINGS)
-    for note in (keep.note,):
-        if note:
-            log.note("settings: " + note)
+    if keep.note:
+        log.note("settings: " + keep.note)
     rig = make(path, log, keep)
     for name in keep.keys():
         if name.startswith(_SCENE):
@@ -65,7 +68,7 @@ def start(path="/rig.py", *, remote=False, audio=None):
         from pedal.io.live import open_audio
 
         audio, _ = open_audio(board)
-    rig.add_control(_Saver(rig, keep))
+    rig.add_control(_Saver(rig, keep, log))
     if remote:
         from pedal.remote import Remote
 

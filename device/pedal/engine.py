@@ -277,7 +277,10 @@ class Engine:
     @property
     def xruns(self):
         """Blocks that source and sink lost."""
-        return getattr(self._source, "xruns", 0) + getattr(self._sink, "xruns", 0)
+        lost = getattr(self._source, "xruns", 0)
+        if self._sink is not self._source:
+            lost += getattr(self._sink, "xruns", 0)
+        return lost
 
     def percent(self):
         """load() in percent, as an int: what a display takes without making a float."""

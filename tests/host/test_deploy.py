@@ -12,6 +12,8 @@ import pytest
 from upedal import board, deploy, paths, payload
 from upedal.errors import BoardError, UpedalError
 
+from tests.power_cut import POWER_ON
+
 VECTORS = Path(__file__).parent.parent / "vectors"
 M7 = pytest.mark.toolchain("qemu-system-arm", "firmware emu_m7", "native modules armv7emdp")
 RIG = "from pedal import Gain, Neural, Rig\n\nrig = Rig(Gain(db={}), Neural('{}.upm'))\n"
@@ -121,8 +123,8 @@ def test_mip_and_the_freezing_manifest_list_the_whole_package():
 
 
 class _Disk:
-    """A folder as a device's root, whose power fails at the nth change; with FAT, a rename does not
-    overwrite."""
+    """A folder as a device's root, whose power fails at the nth change. On FAT nothing may be renamed;
+    tests/power_cut.py has real file systems."""
 
     def __init__(self, root, fat):
         self.root, self.fat, self.left = root, fat, None
@@ -137,20 +139,25 @@ class _Disk:
             self.left -= 1
 
     def rename(self, old, new):
+        assert not self.fat, f"{old} renamed: two names for one file, or none, at a cut"
         self.change()
-        if self.fat and os.path.exists(self.at(new)):
-            raise OSError(17, "EEXIST")
         os.replace(self.at(old), self.at(new))
 
     def remove(self, path):
+        self.stat(path)
         self.change()
         os.remove(self.at(path))
+
+    def open(self, path, mode="r"):
+        if "w" in mode:
+            self.change()
+        return open(self.at(path), mode)
 
     def settle(self, left=None):
         """Run settle.py with power for `left` changes; whether it came to its end."""
         self.left = left
         source = (paths.DEVICE / "settle.py").read_text().replace("import os\n", "")
-        fake = {"os": self, "open": lambda path: open(self.at(path))}  # noqa: SIM115 - settle.py closes it
+        fake = {"os": self, "open": self.open}
         try:
             exec(source, fake)  # noqa: S102 - the file under test
         except KeyboardInterrupt:
@@ -168,9 +175,11 @@ class _Disk:
 def test_power_loss_at_any_change_ends_in_the_new_rig(tmp_path, fat):
     old = {"/rig.py": "old", "/a.upm": "old", "/gone.upm": "old", "/same.py": "same"}
     new = {"/rig.py": "new", "/a.upm": "new", "/b.upm": "new"}
-    index = json.dumps({"files": {**dict.fromkeys(new), "/same.py": None}, "gone": ["/gone.upm"]})
+    files = {**dict.fromkeys(new), "/same.py": None}
+    index = {"files": files, "sent": list(new), "gone": ["/gone.upm"], "copy": fat}
+    index = json.dumps(index)
     ended = []
-    for cut in range(20):
+    for cut in range(24):
         disk = _Disk(tmp_path / f"{fat}{cut}", fat)
         disk.root.mkdir()
         written = {**old, "/upedal.json": "old", "/upedal.new": index}
@@ -189,6 +198,25 @@ def test_without_the_switch_nothing_moves(tmp_path):
         (tmp_path / name).write_text(name)
     assert disk.settle(0)
     assert set(disk.files()) == {"/rig.py", "/rig.py.new", "/upedal.tmp"}
+
+
+@pytest.mark.parametrize("part", ["", "{", '{"files": {"/rig.py": null}, "sent": ["/rig.py"]'])
+def test_an_index_that_fat_has_in_part_moves_nothing(tmp_path, part):
+    disk = _Disk(tmp_path, True)
+    for name, text in (("rig.py", "old"), ("rig.py.new", "n"), ("upedal.new", part)):
+        (tmp_path / name).write_text(text)
+    assert disk.settle(0)
+    assert disk.files()["/rig.py"] == "old"
+
+
+def test_a_file_that_was_not_sent_keeps_its_place(tmp_path):
+    """What lies beside it as .new is from a deployment that was cut off."""
+    index = {"files": {"/a.py": None, "/b.py": None}, "sent": ["/b.py"], "gone": []}
+    names = {"a.py": "a", "a.py.new": "half", "b.py.new": "b", "upedal.new": json.dumps(index)}
+    for name, text in names.items():
+        (tmp_path / name).write_text(text)
+    assert _Disk(tmp_path, False).settle()
+    assert [(tmp_path / name).read_text() for name in ("a.py", "b.py")] == ["a", "b"]
 
 
 # ---- on an emulated board, by mpremote's transport ----
@@ -262,7 +290,7 @@ def test_what_was_sent_runs_at_power_on(rig, loaded):
     soundfile.write(wav, [0.25] * 100, 48000, format="WAV", subtype="PCM_16")
     text = f"f = open('/in.wav', 'wb'); f.write({wav.getvalue()!r}); f.close()"
     loaded.mpremote("exec", text)
-    printed = loaded.run("import main")
+    printed = loaded.run(POWER_ON)
     assert json.loads(printed)["frames"] == 100, printed
     assert "out.wav" in loaded.read_card()
 
@@ -303,6 +331,10 @@ def test_a_full_device_is_refused_before_anything_is_written():
     deploy._check_room(report, files, room, 100)
     with pytest.raises(UpedalError, match="p: full: 12288 bytes free; expected 16384 for 2 files"):
         deploy._check_room(report, files, {**room, "free": 3 * 4096}, 100)
+    room["sizes"] = {"/a": 4096}  # on FAT: 4 as above, 1 that /a grows by, 1 for /b, 2 indexes
+    deploy._check_room(report, files, {**room, "free": 8 * 4096}, 100, copy=True)
+    with pytest.raises(UpedalError, match="p: full: 28672 bytes free; expected 32768"):
+        deploy._check_room(report, files, {**room, "free": 7 * 4096}, 100, copy=True)
 
 
 def test_a_port_that_is_not_there_is_named(rig):

@@ -55,7 +55,7 @@ class I2SPair:
     readinto() and write() take float buffers; write2() a left and a right one.
     """
 
-    realtime = True
+    realtime = True  # a rig gets lighter when its limit is passed
 
     def __init__(
         self,

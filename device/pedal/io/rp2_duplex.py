@@ -179,7 +179,7 @@ class Duplex:
                 inc_write=reads,
                 ring_sel=reads,
                 ring_size=ring,
-                chain_to=dma.channel,
+                chain_to=self._dma[at ^ 1].channel,
                 treq_sel=request + (4 if reads else 0),
                 irq_quiet=False,
             )
