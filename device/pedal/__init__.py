@@ -24,6 +24,14 @@ _FROM = {
     "Overdrive": "effects.overdrive",
     "Distortion": "effects.distortion",
     "Fuzz": "effects.fuzz",
+    "Tone": "effects.tone",
+    "EQ": "effects.eq",
+    "Filter": "effects.filter",
+    "Wah": "effects.wah",
+    "Phaser": "effects.phaser",
+    "Chorus": "effects.chorus",
+    "Vibrato": "effects.vibrato",
+    "Flanger": "effects.flanger",
     "Tremolo": "effects.tremolo",
 }
 

@@ -99,6 +99,23 @@ class I2C:
 SoftI2C = I2C
 
 
+class FrameBuffer:
+    """Of `framebuf`: draws nothing."""
+
+    def __init__(self, *_):
+        pass
+
+    def __getattr__(self, name):
+        return _nothing
+
+
+MONO_VLSB = 0
+
+
+def _nothing(*_):
+    pass
+
+
 def turn(target, value):
     """adc.N 0..1, pin.N 0 or 1, midi.N hex bytes: what the outside does. False where it is none of these."""
     kind, _, key = target.partition(".")
@@ -114,5 +131,9 @@ def turn(target, value):
 
 
 def install():
-    """Let `import machine` find this, from now on."""
+    """Let `import machine` find this, from now on; `import framebuf` too, where there is none."""
     sys.modules["machine"] = sys.modules[__name__]
+    try:
+        import framebuf  # noqa: F401
+    except ImportError:
+        sys.modules["framebuf"] = sys.modules[__name__]

@@ -12,7 +12,7 @@
 // Python can write any bytes there. A kernel may then sound wrong, but must neither read nor write outside
 // x and its state, nor stay silent or infinite for ever: positions are checked where they are used.
 //
-// Parameters are looked at every UP_CONTROL frames of the stream, whatever the blocks, so any split of a
+// Parameters are looked at every UP_CONTROL frames of the stream (or a multiple), whatever the blocks, so any split of a
 // signal into blocks gives the same bits.
 #ifndef UP_EFFECT_H
 #define UP_EFFECT_H

@@ -5,7 +5,10 @@ from pedal.effects.effect import Effect, parameters
 
 @parameters
 class Tremolo(Effect):
-    """y = x (1 - depth (1 - w) / 2), with w a sine of speed_hz that shape drives towards a square."""
+    """y = x (1 - depth (1 - w) / 2), with w a sine of speed_hz that shape drives towards a square.
+
+    At full shape w goes from one side to the other in a tenth of a turn and turns in without a corner.
+    """
 
     KERNEL = "tremolo"
     PARAMS = (

@@ -6,7 +6,8 @@ Each direction has two halves of a block, and a channel for each; a channel that
 other one and wraps to the start of its half, so no processor time goes into samples. Both directions
 run from one state machine and cannot drift apart. The DMA controller keeps a flag for each channel
 that finished. A flag of the other half, set before this half was dealt with, is an xrun: of the input,
-if frames were overwritten before they were read, of the output, if old frames were played again.
+if frames were overwritten before they were read, of the output, if old frames were played again: while
+nothing is written, the output repeats its last two blocks.
 """
 
 import pedal_fx
