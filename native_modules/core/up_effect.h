@@ -33,7 +33,7 @@ typedef struct {
 } up_glide_t;
 
 // Every UP_CONTROL frames: aim at target, and get there at once if the state is at rest.
-static inline void up_glide(up_glide_t *self, float target, float rate_hz, bool at_rest) {
+UP_ONCE void up_glide(up_glide_t *self, float target, float rate_hz, bool at_rest) {
     // Steps far below the value's own last bit would not move it: the last -88 dB are one.
     float rest = target - self->now, small = up_fma(target < 0.0f ? -target : target, 4e-5f, 1e-7f);
     if (at_rest || !up_is_finite(rest) || (rest < small && -rest < small)) {

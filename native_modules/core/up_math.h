@@ -9,12 +9,15 @@
 
 #define UP_PI 3.14159265f
 
+// Code lies in RAM on a pedal: one copy of what is called between samples only.
+#define UP_ONCE static __attribute__((noinline, unused))
+
 static inline float up_limit(float x, float low, float high) { // NaN becomes low
     return x > low ? x < high ? x : high : low;
 }
 
 // 2^x for x in -126..127, outside as at the ends: 2^n times the series of e^(f ln 2), |f| <= 1/2.
-static inline float up_exp2(float x) {
+UP_ONCE float up_exp2(float x) {
     x = up_limit(x, -126.0f, 127.0f);
     int32_t n = (int32_t)(x + (x < 0.0f ? -0.5f : 0.5f));
     float f = (x - (float)n) * 0.69314718f;
@@ -29,7 +32,7 @@ static inline float up_exp2(float x) {
 }
 
 // log2(x), absolute error 2e-7 near 1; x below 2^-126 counts as that. ln m = 2 artanh((m - 1) / (m + 1)).
-static inline float up_log2(float x) {
+UP_ONCE float up_log2(float x) {
     uint32_t bits = up_bits(up_limit(x, 1.1754944e-38f, 3.4e38f));
     int32_t e = ((int32_t)bits - 0x3f3504f3) >> 23; // m in sqrt(1/2)..sqrt(2)
     float m = up_from_bits(bits - ((uint32_t)e << 23));
@@ -42,7 +45,7 @@ static inline float up_log2(float x) {
 }
 
 // sin(2 pi t), |t| <= 1e6, absolute error 2e-7: the series on a quarter turn.
-static inline float up_sin_turns(float t) {
+UP_ONCE float up_sin_turns(float t) {
     t = up_limit(t, -1e6f, 1e6f);
     t -= (float)(int32_t)(t + (t < 0.0f ? -0.5f : 0.5f));
     t = t > 0.25f ? 0.5f - t : t < -0.25f ? -0.5f - t : t;
