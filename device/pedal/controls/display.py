@@ -1,5 +1,6 @@
 """A display of 128 x 64 dots, SSD1306 or SH1106 on I2C, that never keeps the audio waiting."""
 
+import sys
 from struct import pack_into
 
 from pedal.controls.control import WRAP, Control, frames
@@ -11,6 +12,12 @@ except ImportError:
 
     def const(value):
         return value
+
+
+if sys.implementation.name == "cpython":  # its struct wants bytes
+
+    def pack_into(form, to, at, view):
+        to[at : at + len(view)] = view
 
 
 WIDTH = const(128)

@@ -64,7 +64,7 @@ class Plan:
         self.block_us = block * 1000000 // rate_hz
         self.part = block * 1000000 % rate_hz
         piece_us = piece_in * 1000000 // rate_hz
-        self.limit_us = self.block_us >> 3
+        self.limit_us = self.block_us >> 4
         if irq:
             self.limit_us = piece_us // 2 if self._esp else piece_us * 3 // 2
 
