@@ -190,6 +190,34 @@ def test_knobs_of_a_model_are_parameters():
     assert np.abs(y[-9600:] - play(rig2, 0.3 * TONE)[-9600:]).max() < 2e-3
 
 
+def test_a_model_plays_at_the_level_of_its_capture(tmp_path, monkeypatch):
+    from types import SimpleNamespace
+
+    from pedal.effects import neural
+    from upedal import upm
+
+    model = upm.load(MODELS + "gru10.upm")
+    model.loudness_db, model.input_dbu, model.output_dbu = -12.0, 12.0, 6.0
+    path = str(tmp_path / "level.upm")
+    upm.save(model, path)
+    board = SimpleNamespace(FULL_SCALE_IN_DBU=6.0, FULL_SCALE_OUT_DBU=9.0)
+    raw = play(rig_of(Neural(path)), 0.1 * TONE)
+    half = play(rig_of(Neural(path)), 0.1 * TONE * 10 ** (-6 / 20))
+    monkeypatch.setattr(neural, "board", board)
+    for level, expected in ((None, half * 10 ** (-3 / 20)), ("raw", raw)):
+        assert (
+            np.abs(play(rig_of(Neural(path, level=level)), 0.1 * TONE) - expected).max() < 1e-5
+        ), level
+    normal = play(rig_of(Neural(path, level="normalized")), 0.1 * TONE)
+    assert np.abs(normal - raw * 10 ** (-6 / 20)).max() < 1e-5
+    for bad, words in (
+        ("loud", "expected 'calibrated'"),
+        ("calibrated", "needs dBu at full scale"),
+    ):
+        with pytest.raises(ValueError, match=words):
+            Neural(MODELS + "gru16.upm", level=bad)
+
+
 # ---- trouble ----
 
 
