@@ -14,7 +14,10 @@ switch = rig.add_control(Footswitch(2))
 rig.on(switch.pressed, rig.tap)
 
 
-# A pot moves parameters; what else it is to move is a function of its position, 0..65535.
-@Pot(26).moved.add
-def depth(position):
-    rig.set("gain.db", -14 * position / 65535)
+# Which of the LFO's ends a pot moves is no parameter: a function of its position, 0..65535, does it.
+def deepen(position):
+    pulse.aim(rig["gain"], "db", low=-20 * position / 65535, high=0)
+
+
+depth = rig.add_control(Pot(26))
+rig.on(depth.moved, deepen)

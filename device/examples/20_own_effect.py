@@ -24,7 +24,7 @@ class Slicer:
         self._at = self._turn = 0
         self._gain.reset()
 
-    def process(self, buf):  # allocates nothing: small whole numbers, and floats that are there already
+    def process(self, buf):  # allocates nothing: whole numbers, and floats that are there already
         self._at += len(buf)
         if self._at >= self._step:
             self._at -= self._step

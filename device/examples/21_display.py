@@ -11,7 +11,10 @@ from pedal.controls import Display, Footswitch, LoadPage, PresetPage
 rig = Rig(Compressor(), Flanger(), Meter())
 rig.scenes["Clean"] = {"off": ["flanger"]}
 rig.scenes["Jet"] = {"off": [], "values": {"flanger.feedback": 0.7}}
-rig.scenes["Slow river"] = {"off": [], "values": {"flanger.feedback": 0.2, "flanger.speed_hz": 0.1}}
+rig.scenes["Slow river"] = {
+    "off": [],
+    "values": {"flanger.feedback": 0.2, "flanger.speed_hz": 0.1},
+}
 rig.recall("Clean")
 
 pages = [

@@ -32,6 +32,13 @@ _FROM = {
     "Chorus": "effects.chorus",
     "Vibrato": "effects.vibrato",
     "Flanger": "effects.flanger",
+    "CabIR": "effects.cab_ir",
+    "Octave": "effects.octave",
+    "PitchShift": "effects.pitch_shift",
+    "Tuner": "effects.tuner",
+    "Delay": "effects.delay",
+    "Reverb": "effects.reverb",
+    "Looper": "effects.looper",
     "Tremolo": "effects.tremolo",
 }
 

@@ -291,6 +291,20 @@ def _render_on(args, x, model):
         return audio.read(folder / "out.wav")[0][extra:]
 
 
+def do_ir(args):
+    from pathlib import Path
+
+    from . import ir
+
+    made = ir.prepare(
+        args.input, taps=args.taps, minimum_phase=args.minimum_phase, rate_hz=args.rate_hz,
+        channel=args.channel, trim=not args.keep_start, level=not args.keep_level,
+    )  # fmt: skip
+    Path(args.output).write_bytes(ir.wav(made))
+    _print(f"{args.output}: {len(made.taps)} taps at {made.rate_hz} Hz; {made.trimmed} frames before the sound dropped")
+    _print(f"  the cut took {made.lost_db:.1f} dB of the energy; level changed by {made.gain_db:+.1f} dB")
+
+
 def do_sim(args):
     from . import sim
 
@@ -347,12 +361,21 @@ def do_bench(args):
     import json
     from pathlib import Path
 
-    from . import bench
+    from . import bench, bench_fx
 
-    result = bench.run(args.board or bench.BOARDS, progress=sys.stderr.isatty())
-    _print(bench.table(result, args.block), bench.desktop_table(result))
+    boards, progress = args.board or bench.BOARDS, sys.stderr.isatty()
+    if args.wav and not args.effects:
+        raise UpedalError("bench: --wav goes with --effects")
+    if args.effects:
+        result = bench_fx.run(boards, args.wav, progress)
+        _print(bench_fx.table(result))
+    else:
+        result = bench.run(boards, progress=progress)
+        _print(bench.table(result, args.block), bench.desktop_table(result))
     if args.json:
-        Path(args.json).write_text(json.dumps(result, indent=1) + "\n")
+        path = Path(args.json)  # models and effects have their own keys
+        known = json.loads(path.read_text()) if path.is_file() else {}
+        path.write_text(json.dumps(known | result, indent=1) + "\n")
 
 
 def do_reproduce(args):
@@ -446,6 +469,16 @@ def _verbs(add):
     p.add_argument("--resample", action="store_true", help="to the model's rate and back, where they differ")
     p.add_argument("--on", default="cpython", help=TARGETS)
 
+    p = add("ir", "a cabinet's impulse response, ready for CabIR")
+    p.add_argument("input", help="WAV, FLAC or AIFF")
+    p.add_argument("-o", "--output", required=True, help="the float32 WAV to write")
+    p.add_argument("--taps", type=int, default=1024, help="16 to 4096 (%(default)s)")
+    p.add_argument("--minimum-phase", action="store_true", help="all sound as early as its spectrum allows")
+    p.add_argument("--rate-hz", type=int, default=48000, help="of the rig (%(default)s)")
+    p.add_argument("--channel", type=int, help="from 0 (default: the first that sounds)")
+    p.add_argument("--keep-start", action="store_true", help="keep the silence before the sound")
+    p.add_argument("--keep-level", action="store_true", help="do not make it as loud as other cabinets")
+
     p = add("sim", "a rig, audio file in, float32 WAV out")
     p.add_argument("rig", help="a script, or a table in a .json")
     p.add_argument("input")
@@ -488,7 +521,9 @@ def _verbs(add):
     p = add("bench", "instructions a sample on the emulated boards, and this CPU's speed")
     p.add_argument("--board", action="append", help="emulated board (default: M7, M4F, M33)")
     p.add_argument("--block", type=int, default=64, help="of the printed table (%(default)s)")
-    p.add_argument("--json", metavar="FILE", help="write all rows")
+    p.add_argument("--json", metavar="FILE", help="write all rows, beside those of models or effects that are there")
+    p.add_argument("--effects", action="store_true", help="of the effects instead of the models")
+    p.add_argument("--wav", metavar="FOLDER", help="with --effects: a guitar through each of them")
 
     p = add("reproduce", "a paper's experiments, trained, measured and drawn on one page")
     p.add_argument("experiment", choices=("tinyml-distortion",))

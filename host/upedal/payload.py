@@ -1,6 +1,7 @@
 """What a pedal needs on board: {path on the device: bytes} for a rig."""
 
 import ast
+import json
 import subprocess
 import tempfile
 from pathlib import Path
@@ -9,6 +10,7 @@ from upedal import paths
 from upedal.errors import UpedalError
 
 NATIVE = ("pedal_nn", "pedal_fx")
+_TABLE = 'from pedal.play import load_rig\n\nrig = load_rig("/rig.json")\n'  # the script of a rig in a table
 # Native code made for the right also runs on the left.
 RUNS_ON = {
     "armv7em": ("armv7em", "armv7m"),
@@ -32,6 +34,8 @@ def collect(rig_path, *, arch, board=None, native=NATIVE, model_dir=None):
         files["/lib/pedal/board.py"] = device_module(board).encode()
     files |= _natives(native, arch)
     files |= _rig(rig_path, model_dir)
+    made = cabinets(rig_path, model_dir=model_dir, rate_hz=board.rate_hz if board else None)
+    files |= {f"/models/{name}": wav for name, wav in made.items()}
     return files
 
 
@@ -86,15 +90,12 @@ def _natives(names, arch):
 
 def _rig(path, model_dir):
     """The rig script, the modules beside it that it imports, and its models."""
-    files, modules, models = {}, [path], {}
-    for module in modules:
-        text = _source(module)
+    files, models = {}, {}
+    for module, text, tree in _scripts(path):
+        if module.suffix == ".json":
+            files["/rig.json"] = text.encode()
+            text = _TABLE
         files["/rig.py" if module == path else f"/{module.name}"] = text.encode()
-        tree = _parse(module, text)
-        for name in _imports(tree):
-            beside = path.parent / f"{name}.py"
-            if beside.is_file() and beside not in modules:
-                modules.append(beside)
         for line, name in _models(tree):
             found = _find_model(name, module, line, model_dir)
             known = models.setdefault(found.name, found)
@@ -108,6 +109,33 @@ def _rig(path, model_dir):
     return files
 
 
+def _scripts(path):
+    """(file, text, syntax tree) of the rig script and of each module beside it that it imports."""
+    modules = [path]
+    for module in modules:
+        text = _source(module)
+        tree = _parse(module, text)
+        yield module, text, tree
+        for name in _imports(tree):
+            beside = path.parent / f"{name}.py"
+            if beside.is_file() and beside not in modules:
+                modules.append(beside)
+
+
+def cabinets(rig_path, *, model_dir=None, rate_hz=None):
+    """{name: bytes of a WAV file} for the rig's CabIR(...), by the names it looks for.
+
+    rate_hz: of the board; a Rig(rate_hz=...) in the rig's scripts goes before it, 48000 Hz after it.
+    """
+    from upedal import ir_rig
+
+    rig_path = Path(rig_path)
+    scripts = [(module, tree) for module, _, tree in _scripts(rig_path)]
+    stated = [rate for _, tree in scripts for rate in ir_rig.rates(tree)]
+    rate_hz = stated[0] if stated else rate_hz or 48000
+    return ir_rig.made(scripts, rate_hz, lambda module: _places(module, model_dir))
+
+
 def _source(path):
     try:
         return path.read_text(encoding="utf-8")
@@ -118,11 +146,24 @@ def _source(path):
 
 
 def _parse(path, text):
+    if path.suffix == ".json":
+        return _parse_table(path, text)
     try:
         return ast.parse(text)
     except (SyntaxError, ValueError) as error:
         line = getattr(error, "lineno", 1)
         raise UpedalError(f"{path}:{line}: {error}; expected a Python script") from None
+
+
+def _parse_table(path, text):
+    """The syntax tree of the script that would make the table's effects."""
+    from upedal.script import source
+
+    try:
+        effects = json.loads(text)["effects"]
+        return ast.parse("\n".join(source(entry) for entry in effects))
+    except (ValueError, KeyError, TypeError, SyntaxError) as error:
+        raise UpedalError(f"{path}: {error}; expected a JSON table with effects") from None
 
 
 def _imports(tree):
@@ -140,8 +181,12 @@ def _models(tree):
             yield node.lineno, text
 
 
+def _places(script, model_dir):
+    return [Path(folder) for folder in (model_dir, script.parent, Path.cwd()) if folder]
+
+
 def _find_model(name, script, line, model_dir):
-    places = [Path(folder) for folder in (model_dir, script.parent, Path.cwd()) if folder]
+    places = _places(script, model_dir)
     for folder in places:
         for path in (folder / name, folder / Path(name).name):
             if path.is_file():

@@ -51,11 +51,11 @@ def _edit_script(path, text, step):
         return _with_keyword(text, call, step[2], repr(step[3]))
     if kind == "replace":
         call = _leaf(path, tree, rig, step[1])
-        return _splice(text, call, _source(step[2]))
+        return _splice(text, call, source(step[2]))
     if kind == "remove":
         return _without(path, text, rig, _leaf(path, tree, rig, step[1], direct=True))
     if kind == "insert":
-        return _inserted(text, rig, step[1], _source(step[2]))
+        return _inserted(text, rig, step[1], source(step[2]))
     if kind == "tempo":
         return _with_keyword(text, rig, "tempo_bpm", repr(step[1]))
     if kind == "off":
@@ -146,16 +146,16 @@ def _with_keyword(text, call, name, value):
     return f"{text[:end]}{name}={value}{text[end:]}"
 
 
-def _source(table):
+def source(table):
     """The call that makes what a table describes."""
     if isinstance(table, list):
-        return "[" + ", ".join(_source(part) for part in table) + "]"
+        return "[" + ", ".join(source(part) for part in table) + "]"
     if not (isinstance(table, dict) and "type" in table):
         return repr(table)
     parts = [
-        f"{key}={_source(value)}" for key, value in table.items() if key not in ("type", "effects")
+        f"{key}={source(value)}" for key, value in table.items() if key not in ("type", "effects")
     ]
-    inner = [_source(part) for part in table.get("effects", ())]
+    inner = [source(part) for part in table.get("effects", ())]
     return f"{table['type']}({', '.join(inner + parts)})"
 
 

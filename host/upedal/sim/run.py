@@ -11,6 +11,7 @@ from pathlib import Path
 
 from upedal import paths
 from upedal.errors import BoardError, UpedalError
+from upedal.payload import cabinets
 
 EMULATED = ("emu_m0", "emu_m3", "emu_m4", "emu_m7", "emu_m33", "emu_m55", "emu_rv32")
 TARGETS = ("cpython", "unix", "unix-user", *EMULATED, "emu_m7-user")
@@ -19,6 +20,7 @@ _TIMEOUT_S = 3600
 _CALL = (
     "from pedal.play import main\nmain({!r}, {!r}, {!r}, block={!r}, models={!r}, moves={!r})\n"
 )
+_CABINETS = "from pedal import store\nstore.folders.insert(0, {!r})\n"
 _NATIVES = "import sys\nimport upedal.native\nsys.path.insert(0, {!r})\n"
 
 
@@ -81,7 +83,10 @@ def _run(rig_path, in_wav, out_wav, on, block, model_dir, moves, progress):
     else:
         moves = str(moves) if moves else None
         call = _CALL.format(str(rig_path), str(in_wav), str(out_wav), block, model_dir, moves)
-        result = _local(call, on)
+        with tempfile.TemporaryDirectory() as folder:
+            for name, wav in cabinets(rig_path, model_dir=model_dir).items():
+                (Path(folder) / name).write_bytes(wav)
+            result = _local(_CABINETS.format(folder) + call, on)
     return {**result, "on": on, "seconds": time.monotonic() - start}
 
 
