@@ -8,5 +8,5 @@ from pedal import Compressor, Reverb, Rig, Tone
 rig = Rig(
     Compressor(threshold_db=-26, ratio=3, makeup_db=6),
     Tone(bass_db=2, mid_db=-2, treble_db=3),
-    Reverb(type="spring", decay_s=1.8, mix=0.2, small=True),
+    Reverb(kind="spring", decay_s=1.8, mix=0.2, small=True),
 )

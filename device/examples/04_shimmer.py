@@ -12,7 +12,7 @@ octave = [
 ]
 rig = Rig(
     Split(None, octave, a=0.8, b=0.6),
-    Reverb(type="hall", decay_s=6.0, damp=0.3, mix=0.45, stereo=True),
+    Reverb(kind="hall", decay_s=6.0, damp=0.3, mix=0.45, stereo=True),
 )
 # The louder the guitar, the softer the octaves.
 rig.modulate(Envelope(release_ms=600), "gain", "db", low=0, high=-15)

@@ -1,8 +1,8 @@
 """A board that cannot keep up plays a smaller net instead of noise, and tells so.
 
-Fits a Teensy 4.1. Above 95 % load spare.upm takes over from the DS-1's net; it is tried again after 2 s. An LED
-on D9 blinks meanwhile, and is lit for a second after each block that came late. If nothing was played
-for two seconds, the watchdog starts the board anew.
+Fits a Teensy 4.1. Above 95 % load spare.upm takes over from the DS-1's net, which is tried again after 2 s. Wired:
+an LED on D9, which blinks meanwhile and is lit for a second after each block that came late. If nothing
+was played for two seconds, the watchdog starts the board anew.
 """
 
 from pedal import Gain, Neural, Rig

@@ -8,5 +8,5 @@ rig = Rig(
     Tone(bass_db=2, mid_db=-1.5, treble_db=3),
     CabIR("cab.wav", taps=1024),
     Delay(delay_ms=350, mix=0.25),
-    Reverb(type="plate", mix=0.2),
+    Reverb(kind="plate", mix=0.2),
 )

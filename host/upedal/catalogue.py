@@ -26,7 +26,7 @@ _VARIANTS = {
     "Overdrive": ("oversample=1", "oversample=8"),
     "Phaser": ("stages=12",),
     "PitchShift": ("semitones=-12",),
-    "Reverb": ("type='spring'", "type='plate'", "stereo=True"),
+    "Reverb": ("kind='spring'", "kind='plate'", "stereo=True"),
     "Tremolo": ("shape=1.0",),
     "Wah": ("mode='up'",),
 }  # fmt: skip

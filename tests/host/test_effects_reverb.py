@@ -28,7 +28,7 @@ def rt60_s(h, hz, *, rate_hz=RATE_HZ):
 @pytest.mark.parametrize("kind", TYPES)
 @pytest.mark.parametrize("decay_s", [0.6, 2.0, 5.0])
 def test_one_kilohertz_falls_by_60_db_in_decay_s(kind, decay_s):
-    h = response(1.3 * decay_s, type=kind, decay_s=decay_s)
+    h = response(1.3 * decay_s, kind=kind, decay_s=decay_s)
     assert rt60_s(h, 1000.0) == pytest.approx(decay_s, rel=0.1)
 
 
@@ -42,7 +42,7 @@ def test_decay_is_the_same_in_small_memory_and_at_other_rates(options):
 @pytest.mark.parametrize("kind", ["plate", "hall"])
 @pytest.mark.parametrize("damp", [0.0, 0.5, 0.8])
 def test_damp_shortens_the_highs(kind, damp):
-    h = response(2.5, type=kind, decay_s=2.0, damp=damp)
+    h = response(2.5, kind=kind, decay_s=2.0, damp=damp)
     assert rt60_s(h, 6000.0) == pytest.approx(2.0 * (1 - 0.9 * damp), rel=0.15 + 0.1 * damp)
     assert rt60_s(h, 250.0) == pytest.approx(2.0, rel=0.15)
 
@@ -62,7 +62,7 @@ def echo_density(h, at_s):
 
 
 def test_plate_is_dense_before_the_hall_and_the_spring_is_sparse():
-    h = {kind: response(0.5, type=kind) for kind in TYPES}
+    h = {kind: response(0.5, kind=kind) for kind in TYPES}
     assert echo_density(h["plate"], 0.07) > 0.8
     assert echo_density(h["hall"], 0.15) > 0.8
     assert echo_density(h["spring"], 0.06) < 0.6
@@ -74,7 +74,7 @@ def test_no_tone_stands_out_of_the_tail():
     """The tail's spectrum, its decay undone: noise peaks 10 dB above its mean, a ring 20."""
     n = 65536
     for kind in TYPES:
-        h = response(2.0, type=kind, decay_s=2.0)[24000 : 24000 + n]
+        h = response(2.0, kind=kind, decay_s=2.0)[24000 : 24000 + n]
         level = h * np.exp(6.9078 / 2 * np.arange(n) / RATE_HZ)
         power = np.abs(np.fft.rfft(level * np.hanning(n))) ** 2
         band = power[273:5461]  # 200 Hz to 4 kHz
@@ -83,7 +83,7 @@ def test_no_tone_stands_out_of_the_tail():
 
 
 def test_spring_is_dark_and_its_highs_come_late():
-    h = response(0.1, type="spring", damp=0.0)[: round(0.0335 * RATE_HZ)]  # the first line alone
+    h = response(0.1, kind="spring", damp=0.0)[: round(0.0335 * RATE_HZ)]  # the first line alone
     power = np.abs(np.fft.rfft(h, 8192)) ** 2
     hz = np.fft.rfftfreq(8192, 1 / RATE_HZ)
     high, low = power[(hz > 11e3) & (hz < 13e3)].mean(), power[(hz > 400) & (hz < 800)].mean()
@@ -100,7 +100,7 @@ def test_predelay_is_silence_first():
     def first(ms):
         x = np.zeros(9600)
         x[0] = 1.0
-        y = play(Reverb(type="plate", predelay_ms=ms, mix=1.0), x)
+        y = play(Reverb(kind="plate", predelay_ms=ms, mix=1.0), x)
         return int(np.argmax(np.abs(y) > 1e-6))
 
     assert [first(ms) - first(0.0) for ms in (1.0, 20.0, 99.0)] == [48, 960, 4752]
@@ -117,18 +117,18 @@ def test_left_and_right_are_alike_in_level_and_unlike_in_wave():
 def test_level_is_that_of_the_dry_sound_whatever_the_decay(kind):
     low = sosfiltfilt(butter(2, [80.0, 800.0], "band", fs=RATE_HZ, output="sos"), noise(3.0))
     for decay_s in (0.5, 6.0):
-        y = play(Reverb(type=kind, decay_s=decay_s, mix=1.0), low)
+        y = play(Reverb(kind=kind, decay_s=decay_s, mix=1.0), low)
         assert abs(db(np.std(y[RATE_HZ:]) / np.std(low))) < 3.0
-    assert abs(db(np.std(play(Reverb(type=kind), low)) / np.std(low))) < 2.0
+    assert abs(db(np.std(play(Reverb(kind=kind), low)) / np.std(low))) < 2.0
 
 
 @pytest.mark.parametrize("kind", TYPES)
 def test_any_split_gives_the_same_bits(kind):
     def run(blocks):
-        effect, parts = Reverb(type=kind), []
+        effect, parts = Reverb(kind=kind), []
         for at in range(3):
             effect.decay_s, effect.predelay_ms = 1.0 + 3.0 * at, 30.0 * at
-            effect.type = TYPES[(TYPES.index(kind) + (at > 1)) % 3]
+            effect.kind = TYPES[(TYPES.index(kind) + (at > 1)) % 3]
             parts.append(play(effect, noise(0.2, seed=at), blocks=blocks))
         return np.concatenate(parts)
 
@@ -136,8 +136,8 @@ def test_any_split_gives_the_same_bits(kind):
 
 
 JUMPS = [
-    ("type", "hall", "plate"),
-    ("type", "plate", "spring"),
+    ("kind", "hall", "plate"),
+    ("kind", "plate", "spring"),
     ("decay_s", 0.5, 8.0),
     ("decay_s", 8.0, 0.3),
 ]
@@ -162,7 +162,7 @@ def test_parameters_jump_without_a_click(name, a, b):
 def test_garbage_in_the_state_is_survived(kind, options):
     rng = np.random.default_rng(6)
     for turn in range(12):
-        effect, fresh = Reverb(type=kind, **options), Reverb(type=kind, **options)
+        effect, fresh = Reverb(kind=kind, **options), Reverb(kind=kind, **options)
         effect.attach(RATE_HZ)
         n = effect.words if turn % 2 else len(effect.state)
         words = rng.integers(0, 2**32, n, dtype=np.uint32)

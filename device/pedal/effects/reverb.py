@@ -3,7 +3,7 @@
 from pedal.effects.effect import parameters
 from pedal.effects.lines import RIGHT, Lines
 
-_LONGEST_S = 0.481  # of the lines, all-passes and predelay of the hall, which has most
+_LONGEST_S = 0.4825  # of the lines, all-passes and predelay of the hall, which has most
 _CHAIN = 10 * 20 + 2 * (13 + 88)  # words: the spring's all-passes; rounding
 
 
@@ -11,8 +11,8 @@ _CHAIN = 10 * 20 + 2 * (13 + 88)  # words: the spring's all-passes; rounding
 class Reverb(Lines):
     """Eight delay lines that feed each other through a Hadamard matrix (Jot and Chaigne, 1991).
 
-    type: "spring" drips, dark and dispersed; "plate" is dense at once; "hall" is wide and slow to
-    build. Another type fades out, clears, and fades in. decay_s: the time in which 1 kHz falls by
+    kind: "spring" drips, dark and dispersed; "plate" is dense at once; "hall" is wide and slow to
+    build. Another kind fades out, clears, and fades in. decay_s: the time in which 1 kHz falls by
     60 dB. damp: at 6 kHz that time is 1 - 0.9 damp times as long. predelay_ms: before the first
     reflection. mix: at 0.5 both dry sound and reverb are whole, and noise has the same level in
     both, whatever decay_s is. send: what goes in; 0 mutes the input and lets it ring.
@@ -26,7 +26,7 @@ class Reverb(Lines):
     """
 
     PARAMS = (
-        ("type", "hall", ("spring", "plate", "hall")),
+        ("kind", "hall", ("spring", "plate", "hall")),
         ("decay_s", 2.0, 0.1, 20.0, "exp"),
         ("damp", 0.5, 0.0, 1.0),
         ("predelay_ms", 15.0, 0.0, 100.0),
