@@ -29,7 +29,7 @@ UNIX := $(BUILD)/unix/micropython $(BUILD)/unix-user/micropython
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .SECONDEXPANSION:
-.PHONY: system-quick system-full force help setup demo test test-quick natmod firmware unix bench identity power-cut size fuzz wheel lint clean distclean
+.PHONY: system-quick system-full force help setup demo test test-quick natmod firmware unix bench identity power-cut soak size fuzz wheel lint clean distclean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -63,6 +63,9 @@ identity: setup ## Ten seconds of each integer model on every emulated board: th
 
 power-cut: setup ## Power cut at random bytes while deploying and saving, then booted again (minutes)
 	$(PY) -m tests.power_cut
+
+soak: setup ## A whole pedal for ten minutes under all that can happen at once, to build/soak.json (20 minutes and more)
+	$(VENV)/bin/upedal soak --json $(BUILD)/soak.json
 
 size: setup ## Text, data and arena per architecture
 	$(PY) tools/size.py

@@ -16,15 +16,17 @@ from pedal.rig import Rig
 _SETTINGS, _LOG = "/settings", "/log"
 _SCENE = "scene."
 _RESETS = 2  # by the watchdog, in a row, until the rig is left out
+_STEADY_S = 60  # of playing, after which a reset is no longer in that row
 
 
 class _Saver:
-    """A control that writes settings in small steps, when a scene was stored."""
+    """A control that writes settings in small steps: when a scene was stored, or the rig has proved steady."""
 
     def __init__(self, rig, keep, log):
         self._keep, self._rig, self._log = keep, rig, log
         self._known = dict(rig.scenes)
         self._steps = None
+        self._steady = _STEADY_S * rig.rate_hz
 
     def poll(self, now):
         if self._steps:
@@ -41,6 +43,11 @@ class _Saver:
                     self._keep[_SCENE + name] = scene
                     self._known[name] = scene
             self._steps = self._keep.saver()
+        elif self._steady and now >= self._steady:
+            self._steady = 0
+            if self._keep.get("watchdog", 0):
+                self._keep["watchdog"] = 0
+                self._steps = self._keep.saver()
 
 
 def start(path="/rig.py", *, remote=False, audio=None):
@@ -51,12 +58,6 @@ def start(path="/rig.py", *, remote=False, audio=None):
     """
     import pedal.board as board
 
-    if audio is None and board.AUDIO == "wav":
-        audio = _emulated(board)
-        if audio is None:
-            load_rig(path)
-            print(f"{board.NAME}: no live audio; the rig loads, nothing plays")
-            return None
     log, keep = Log(_LOG, interval=board.RATE_HZ), Keep(_SETTINGS)
     if keep.note:
         log.note("settings: " + keep.note)
@@ -65,25 +66,37 @@ def start(path="/rig.py", *, remote=False, audio=None):
         if name.startswith(_SCENE):
             rig.scenes[name[len(_SCENE) :]] = keep[name]
     if audio is None:
-        from pedal.io.live import open_audio
+        audio = _audio(board, rig)
+    if audio is None:
+        print(f"{board.NAME}: no live audio; the rig loads, nothing plays")
+        return None
+    try:
+        engine = _engine(rig, audio, remote, log, keep)
+    except Exception as error:  # noqa: BLE001 - such as one too large for the memory
+        _fail(log, error)
+        rig = Rig()
+        engine = _engine(rig, audio, remote, log, keep)
+    if remote:
+        print(json.dumps({"ready": [name for name, _ in rig.names], "rate_hz": rig.rate_hz}))
+    try:
+        engine.run()
+    except Exception as error:
+        log.note(error)
+        raise
+    finally:
+        engine.stop()
+        log.write()
+    return engine
 
-        audio, _ = open_audio(board)
+
+def _engine(rig, audio, remote, log, keep):
     rig.add_control(_Saver(rig, keep, log))
     if remote:
         from pedal.remote import Remote
 
         rig.add_control(Remote(rig))
-    engine = Engine(
-        rig, audio, audio, log=log, watchdog=_watchdog(rig), clock_us=getattr(audio, "us", None)
-    )
-    if remote:
-        print(json.dumps({"ready": [name for name, _ in rig.names], "rate_hz": rig.rate_hz}))
-    try:
-        engine.run()
-    finally:
-        engine.stop()
-        log.write()
-    return engine
+    clock_us = getattr(audio, "us", None)
+    return Engine(rig, audio, audio, log=log, watchdog=_watchdog(rig, log), clock_us=clock_us)
 
 
 def make(path, log, keep):
@@ -94,11 +107,15 @@ def make(path, log, keep):
         return Rig()
     try:
         return load_rig(path)
-    except Exception as error:  # noqa: BLE001 - whatever the script did, the pedal passes sound
-        log.note(error)
-        log.write()
-        print_error(error)
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever the script did, the pedal passes sound
+        _fail(log, error)
         return Rig()
+
+
+def _fail(log, error):
+    log.note(error)
+    log.write()
+    print_error(error)
 
 
 def print_error(error):
@@ -121,24 +138,36 @@ def _resets(keep):
     count = keep.get("watchdog", 0) + 1 if by_watchdog else 0
     if count != keep.get("watchdog", 0):
         keep["watchdog"] = count
-        keep.save()
+        try:
+            keep.save()
+        except OSError:
+            pass  # the disk is full, or worn: play
     return count
 
 
-def _watchdog(rig):
+def _watchdog(rig, log):
     if rig.watchdog_ms is None:
         return None
     import machine
 
-    return machine.WDT(timeout=rig.watchdog_ms)
-
-
-def _emulated(board):
-    """The emulated boards' own I2S, which plays /in.wav over and over; None where there is none."""
     try:
-        import audio
+        return machine.WDT(timeout=rig.watchdog_ms)
+    except (ValueError, OSError) as error:  # longer than this board's goes
+        log.note(f"watchdog_ms={rig.watchdog_ms}: {error}")
+        return None
+
+
+def _audio(board, rig):
+    """The board's source and sink; None where it has none."""
+    if board.AUDIO != "wav":
+        from pedal.io.live import open_audio
+
+        return open_audio(board, block=rig.block, reserve=rig.reserve)[0]
+    try:
+        import audio  # the emulated boards' own I2S
     except ImportError:
         return None
     from pedal.io.emulated import Emulated
 
-    return Emulated(audio, board.RATE_HZ)
+    ahead = rig.reserve * rig.block
+    return Emulated(audio, board.RATE_HZ, ahead=ahead, ring=rig.reserve + 1)

@@ -130,30 +130,37 @@ class Blend(_Beside):
 
 
 class Fade:
-    """Between an effect and its bypass, or between sound and silence."""
+    """Between an effect and its bypass, or between sound and silence; of one channel or two."""
 
     def __init__(self, block, rate_hz, fade_ms):
         self._blend, size = pedal_fx.kernel("blend")
         self._keep = pedal_fx.kernel("keep")[0]
-        self._state = array("f", bytes(size + 4 * block))
-        self._state[0], self._state[1], self._state[2] = rate_hz, 1.0, fade_ms
+        self._states = [array("f", bytes(size + 4 * block))]
+        self._states[0][:3] = array("f", [rate_hz, 1.0, fade_ms])
 
     def to(self, wet):
         """Go to 1 (the effect, sound) or 0 (bypass, silence)."""
-        if not self._started():
-            self.at(1 - wet)
-        self._state[1] = wet
+        now = self._states[0][3]
+        for state in self._states:
+            state[1], state[3] = wet, now
 
     def at(self, wet):
         """Be there."""
-        self._state[1] = self._state[3] = wet
-        self._state[4] = 1.0  # not zero: the kernel goes on from where it is
+        for state in self._states:
+            state[1] = state[3] = wet
+            state[4] = 1.0  # not zero: the kernel goes on from where it is
 
-    def _started(self):
-        return self._state[4] != 0.0
+    def before(self, buf, right=None):
+        """What holds the block back. right: the second channel, whose bypass is the same block."""
+        return [(self._keep, buf, state) for state in self._of(right)]
 
-    def before(self, buf):
-        return self._keep, buf, self._state
+    def after(self, buf, right=None):
+        found = [(self._blend, buf, self._states[0])]
+        if right is not None:
+            found.append((self._blend, right, self._of(right)[1]))
+        return found
 
-    def after(self, buf):
-        return self._blend, buf, self._state
+    def _of(self, right):
+        if right is not None and len(self._states) < 2:
+            self._states.append(array("f", self._states[0]))
+        return self._states if right is not None else self._states[:1]

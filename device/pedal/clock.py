@@ -2,7 +2,7 @@
 
 _WRAP = 0x3FFFFFFF
 _TAPS = 4  # intervals that are averaged
-_AGREE = 4  # an interval within 1 / _AGREE of the mean belongs to the same tapping
+_AGREE = 4  # an interval within 1 / _AGREE of the last belongs to the same tapping
 
 
 class Clock:
@@ -36,10 +36,13 @@ class Clock:
 
     def tap(self, now):
         """A tap at frame `now`: from the second on the tempo follows, as the mean of the last intervals."""
-        taps, last, self._last = self._taps, self._last, now
+        taps, last = self._taps, self._last
+        gap = (now - last) & _WRAP
+        if last >= 0 and gap < 60 * self._rate_hz // 800:
+            return  # no foot is so fast: one tap, come twice
+        self._last = now
         if last < 0:
             return
-        gap = (now - last) & _WRAP
         if gap > 3 * self._rate_hz:  # 20 beats a minute: a new tapping
             taps.clear()
             return

@@ -1,11 +1,12 @@
 """Source -> effects -> sink, a block at a time. All memory is made in the constructor."""
 
-import gc
 import time
 from array import array
 
+from pedal.heap import tidy
 from pedal.links import Links
 from pedal.overload import Overload
+from pedal.parts import stereo
 
 try:
     from micropython import const
@@ -60,7 +61,8 @@ class Engine:
         self._calls = []  # those that step() makes: (function, argument, argument)
         self._polls = []  # of controls, called with the frame
         self._right = [None]  # the second channel
-        self._links = Links(rig, self._buf)
+        stereo(rig.effects, self.block)
+        self._links = Links(rig, self._buf, self._fault)
         self._realtime = getattr(source, "realtime", False)
         self.overload = Overload(rig, self)
         for end in (source, sink):
@@ -71,7 +73,7 @@ class Engine:
         self.refresh()
         self.step = self._make_step()
         rig.engine = self
-        gc.collect()
+        tidy()
 
     # ---- one block ----
 
@@ -193,6 +195,8 @@ class Engine:
 
     def switch(self, effect, on):
         """Fade an effect in or out."""
+        if on and self.overload.level == 2 and hasattr(effect, "lighter"):
+            return  # it comes back when there is room
         self._links.switch(effect, on, self.frame)
         self._gather()
 
@@ -207,9 +211,9 @@ class Engine:
         """Take the effect that raised out of the chain, undo its half-done work, run the rest."""
         while failed:
             link = self._links.owner(failed)
-            self._note(
-                "effect {} ({}) bypassed: {}: {}", link.number, type(link.effect).__name__, error
-            )
+            self._fault(link, error)
+            if link is None:
+                return  # what joins branches: there is nothing to go without
             self._links.fail(link)
             failed, error = self._attempt(self._links.calls(after=link))
         self._gather()
@@ -223,6 +227,13 @@ class Engine:
         except Exception as error:  # noqa: BLE001 - as in step()
             return call, error
         return None, None
+
+    def _fault(self, link, error):
+        if link is None:
+            self._note("{}{} raised: {}: {}", "a change", "", error)
+        else:
+            kind = type(link.effect).__name__
+            self._note("effect {} ({}) bypassed: {}: {}", link.number, kind, error)
 
     def _event_error(self, error):
         self._note("a function that {} called{} raised: {}: {}", "a control", "", error)
@@ -252,11 +263,14 @@ class Engine:
                 end.close()
 
     def reset(self):
-        """Effects as new, bypassed ones back in, counters at zero."""
+        """Effects as new, failed ones back in, counters at zero; the time goes on."""
         self.rig.reset()
+        frame = self.frame
         self._counts[:] = [0] * len(self._counts)
+        self._counts[_FRAME] = frame
         self.faults = 0
         self.reports = []
+        self.overload.reset()
         self._links.revive()
         self.step = self._make_step()
         self.refresh()

@@ -1,6 +1,7 @@
 """What moves parameters by itself, and the way from a position to a parameter."""
 
 from array import array
+from math import log
 from struct import pack_into
 
 import pedal_fx
@@ -16,8 +17,17 @@ class Route:
     def __init__(self, effect, name, *, low=None, high=None, curve=None):
         """low, high: where the ends of the way are, in the parameter's units, either way round; without them
         its whole range. curve: "lin", or "exp" for equal ratios; without it the parameter's own."""
+        self.name, self.how = name, (low, high, curve)
+        self.words = array("f", [0.0] * 4)
+        self._put = pedal_fx.put
+        self.aim(effect)
+
+    def aim(self, effect):
+        """Go to the parameter of this name of another effect; ValueError where there is no such way."""
+        name, (low, high, curve) = self.name, self.how
         at, spec = find(effect, name)
-        if isinstance(spec[2], tuple):
+        steps = isinstance(spec[2], tuple)
+        if steps:
             first, last, own = 0, len(spec[2]) - 1, "lin"
         else:
             first, last, own = spec[2], spec[3], spec[4] if len(spec) > 4 else "lin"
@@ -31,9 +41,9 @@ class Route:
             raise ValueError(
                 f"{owner}: {name} from {low} to {high} by equal ratios; expected both above 0"
             )
-        self.effect, self.name = effect, name
-        self.words = array("f", [at, low, high, 1.0 if curve == "exp" else 0.0])
-        self._put = pedal_fx.put
+        self.effect = effect
+        for word, value in enumerate((at, low, high, -1 if steps else curve == "exp")):
+            self.words[word] = value
 
     def put(self, position):
         """Move the parameter; allocates nothing."""
@@ -45,9 +55,7 @@ class Route:
         value = self.effect.state[int(at)]
         if low == high:
             return 0
-        if curve:
-            from math import log
-
+        if curve > 0:
             share = log(value / low) / log(high / low) if value > 0 else 0.0
         else:
             share = (value - low) / (high - low)
@@ -61,8 +69,13 @@ class _Mover(Effect):
     target = None
 
     def aim(self, effect, name, **how):
-        route = Route(effect, name, **how)
-        for at, word in enumerate(route.words):
+        self._route = Route(effect, name, **how)
+        self.follow(effect)
+
+    def follow(self, effect):
+        """Move the parameter of this name of another effect; ValueError where it has none."""
+        self._route.aim(effect)
+        for at, word in enumerate(self._route.words):
             self.state[self.ROUTE + at] = word
         self.target = effect
 

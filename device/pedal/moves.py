@@ -22,14 +22,15 @@ def read(path):
             try:
                 found.append((float(parts[0]), parts[1], parts[2] if len(parts) > 2 else ""))
             except (ValueError, IndexError):
-                raise ValueError(f"{path}, line {number + 1}: {line!r}; expected seconds, target, value")  # noqa: B904
+                wrong = f"{path}, line {number + 1}: {line!r}; expected seconds, target, value"
+                raise ValueError(wrong)  # noqa: B904
     found.sort(key=lambda move: move[0])
     return found
 
 
-def value_of(text):
-    """A number, on/off, or the text itself."""
-    if text.lower() in _WORDS:
+def value_of(text, parameter=False):
+    """A number, on/off where it is of no parameter (there they are choices), or the text itself."""
+    if text.lower() in _WORDS and not parameter:
         return _WORDS[text.lower()]
     try:
         return float(text)
@@ -75,7 +76,7 @@ class Moved:
 
                 self._rig.replace(target.split(" ", 1)[1], Neural(text))
             elif not pretend.turn(target, text):
-                self._rig.set(target, value_of(text))
+                self._rig.set(target, value_of(text, "." in target))
         except (KeyError, ValueError, TypeError) as error:
             raise ValueError(f"{self._path}, at {seconds} s: {target} {text}: {error.args[0]}")  # noqa: B904
 

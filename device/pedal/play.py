@@ -6,6 +6,7 @@ import sys
 from pedal import store
 from pedal.engine import Engine
 from pedal.io.wav import WavReader, WavWriter
+from pedal.parts import stereo
 
 
 def play(rig, source, sink, *, block=None, bits=-32, channel=0, moves=None):
@@ -23,8 +24,8 @@ def play(rig, source, sink, *, block=None, bits=-32, channel=0, moves=None):
         from pedal.moves import Moved
 
         reader = Moved(reader, rig, moves)
-    stereo = bool(rig.effects) and getattr(rig.effects[-1], "right", None) is not None
-    writer = WavWriter(sink, rig.rate_hz, bits=bits, channels=2 if stereo else 1)
+    channels = 2 if stereo(rig.effects, block or rig.block) else 1
+    writer = WavWriter(sink, rig.rate_hz, bits=bits, channels=channels)
     engine = Engine(rig, reader, writer, block=block)
     engine.run()
     counters = {

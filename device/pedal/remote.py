@@ -46,12 +46,14 @@ class Remote:
                 if line.strip():
                     self._answer(bytes(line))
                 line[:] = b""
-            elif len(line) < _LINE:
+            elif len(line) <= _LINE:  # one more than may be, to tell
                 line.append(byte)
 
     def _answer(self, line):
         number = None
         try:
+            if len(line) > _LINE:
+                raise ValueError(f"a line of more than {_LINE} bytes; expected less")
             command = json.loads(line)
             number = command.get("id")
             do = getattr(self, "_do_" + command.get("do", ""), None)
@@ -74,7 +76,7 @@ class Remote:
     def _say(self, number, ok=None, error=None):
         answer = {"id": number, "ok": ok}
         if error:
-            text = error.args[0] if error.args else ""
+            text = error.args[0] if isinstance(error, KeyError) and error.args else error
             answer = {"id": number, "error": f"{type(error).__name__}: {text}"}
         self._write(json.dumps(answer) + "\n")
 
@@ -125,14 +127,29 @@ class Remote:
     def _do_begin(self, command):
         self._close()
         self._path, self._crc = command["path"], 0
+        try:
+            os.mkdir(self._path.rpartition("/")[0])
+        except OSError:
+            pass  # it is there
         self._file = open(self._path + ".new", "wb")  # noqa: SIM115 - open until end
 
     def _do_part(self, command):
         data = a2b_base64(command["data"])
+        self._begun()
         self._crc = crc32(data, self._crc)
-        self._file.write(data)
+        try:
+            self._file.write(data)
+        except OSError:  # the disk is full: leave it as it was
+            self._close()
+            os.remove(self._path + ".new")
+            raise
+
+    def _begun(self):
+        if not self._file:
+            raise ValueError("no file; expected begin first")
 
     def _do_end(self, command):
+        self._begun()
         self._close()
         if self._crc & 0xFFFFFFFF != command["crc"]:
             os.remove(self._path + ".new")

@@ -1,9 +1,11 @@
 """A rig: effects in the order the signal meets them, what moves them, and the rate and block they run at."""
 
-from pedal.chain import Chain
+from struct import pack_into
+
 from pedal.clock import Clock
-from pedal.effects.effect import put, values
+from pedal.effects.effect import checked, find, shown
 from pedal.modulate import Route
+from pedal.parts import holder, leaves_of, named, places, stereo
 
 try:
     import pedal.board as board  # written by `upedal deploy` from the board's profile
@@ -27,15 +29,20 @@ class Rig:
         controls=(),
         limit=0.95,
         watchdog_ms=None,
+        reserve=5,
     ):
         """block: frames at a time, 1..4096; rate_hz: frames a second. Default: the board's. controls: pots,
         switches and the like, read between blocks; limit: load above which the rig gets lighter, 0..1;
-        watchdog_ms: the board starts anew when no block was played for so long; it cannot be taken back."""
+        watchdog_ms: the board starts anew when no block was played for so long; it cannot be taken back;
+        reserve: blocks that the output holds ahead, 2..32, where audio is by I2S: so long may a recall of a
+        scene take, and so much later is the sound."""
         self.block = block or getattr(board, "BLOCK", _BLOCK)
         self.rate_hz = rate_hz or getattr(board, "RATE_HZ", _RATE_HZ)
         if not 1 <= self.block <= 4096:
             raise ValueError(f"block of {self.block} frames; expected 1 to 4096")
-        self.limit, self.watchdog_ms = limit, watchdog_ms
+        if not 2 <= reserve <= 32:
+            raise ValueError(f"reserve of {reserve} blocks; expected 2 to 32")
+        self.limit, self.watchdog_ms, self.reserve = limit, watchdog_ms, reserve
         self.engine = None  # the one that plays it
         self.modulators = []
         self.scenes = {}
@@ -45,22 +52,27 @@ class Rig:
         self.clock = Clock(self.rate_hz, tempo_bpm)
         self.clock.changed.append(self._tempo_changed)
         self._off = []  # leaves that are bypassed
-        self.effects = ()
-        self._set_effects(effects)
+        self.effects, self.leaves = effects, []
+        self._arrange()
         for control in controls:
             self.add_control(control)
 
-    def _set_effects(self, effects):
+    def _arrange(self):
+        """Take up what effects there are; ValueError, and nothing changed, where that is no rig."""
         leaves = []
-        for at, effect in enumerate(effects):
-            _check(effect, at + 1, effects[:at])
-            _leaves(effect, leaves)
+        for at, effect in enumerate(self.effects):
+            leaves_of(effect, leaves, at + 1)
         for effect in leaves:
-            if hasattr(effect, "attach"):
-                effect.attach(self.rate_hz)
-        self.effects, self.leaves = tuple(effects), leaves
-        self.names = _named(leaves)
+            if effect not in self.leaves:
+                if hasattr(effect, "attach"):
+                    effect.attach(self.rate_hz)
+        stereo(self.effects, self.engine.block if self.engine else self.block)
         self._off = [effect for effect in self._off if effect in leaves]
+        for effect in leaves:
+            if effect not in self.leaves and getattr(effect, "starts_off", False):
+                self._off.append(effect)
+        self.leaves, self.names = leaves, named(leaves)
+        self._places = places(self.names)
         self._tempo_changed(self.clock.frames)
 
     def reset(self):
@@ -93,20 +105,31 @@ class Rig:
             self.recall(value)
         elif target == "tempo":
             self.clock.tempo_bpm = value
+        elif target in self._places:
+            effect, word, spec = self._places[target]
+            value = checked(type(effect).__name__, spec, value)
+            if spec[0] == "send" and getattr(effect, "kept_send", None) is not None:
+                effect.kept_send = value  # it is off, and stays so
+            else:
+                pack_into("f", effect.state, word, value)
         elif "." in target:
-            name, parameter = target.split(".")
-            put(self[name], parameter, value)
-        else:
+            name, _, parameter = target.partition(".")
+            find(self[name], parameter)  # which says what there is
+        elif value in (True, False):
             self.bypass(target, not value)
+        else:
+            raise ValueError(f"{target}={value!r}; expected True or False")
 
     # ---- bypass ----
 
     def bypass(self, name, off=True):
         """Take an effect out of the signal, or back in, with a short fade."""
         effect = self[name]
-        if off and effect not in self._off:
+        if bool(off) == (effect in self._off):
+            return
+        if off:
             self._off.append(effect)
-        elif not off and effect in self._off:
+        else:
             self._off.remove(effect)
         if self.engine:
             self.engine.switch(effect, not off)
@@ -141,9 +164,12 @@ class Rig:
 
     def modulate(self, mover, name, parameter, *, low=None, high=None, curve=None):
         """Let an LFO or an Envelope move a parameter between low and high."""
+        if not hasattr(mover, "aim"):
+            raise ValueError(f"modulate() got {mover!r}; expected an LFO or an Envelope")
         mover.attach(self.rate_hz)
         mover.aim(self[name], parameter, low=low, high=high, curve=curve)
-        self.modulators.append(mover)
+        if mover not in self.modulators:
+            self.modulators.append(mover)
         self._tempo_changed(self.clock.frames)
         if self.engine:
             self.engine.refresh()
@@ -151,7 +177,8 @@ class Rig:
 
     def tap(self):
         """A tap of the tempo, now."""
-        self.clock.tap(self.engine.frame if self.engine else 0)
+        if self.engine:
+            self.clock.tap(self.engine.frame)
 
     def _tempo_changed(self, frames):
         for part in self.leaves + self.modulators:
@@ -163,34 +190,42 @@ class Rig:
     def capture(self):
         """All values and switches as they stand: {"values": {"delay.mix": 0.3}, "off": ["delay"]}."""
         found = {}
-        for name, effect in self.names:
-            for parameter, value in values(effect).items():
-                found[f"{name}.{parameter}"] = value
+        for target, (effect, word, spec) in self._places.items():
+            value = getattr(effect, "kept_send", None) if spec[0] == "send" else None
+            found[target] = shown(spec, effect.state[word >> 2] if value is None else value)
         return {"values": found, "off": [self.name_of(effect) for effect in self._off]}
 
     def store_scene(self, name):
+        if not (isinstance(name, str) and name):
+            raise ValueError(f"scene {name!r}; expected a name")
         self.scenes[name] = self.capture()
         self.changed = True
 
     def recall(self, name):
-        """Go to a scene. What it does not name stays as it is; "off", where it is there, lists all that is off."""
+        """Go to a scene. What it does not name stays as it is; "off", where it is there, lists all that is off.
+
+        Where a part of it is wrong or gone, the rest is done before that raises.
+        """
         if name not in self.scenes:
             raise KeyError(
                 f"no scene {name!r}; expected {', '.join(sorted(self.scenes)) or 'none'}"
             )
-        scene = self.scenes[name]
+        scene, wrong = self.scenes[name], None
         for target, value in scene.get("values", {}).items():
-            self.set(target, value)
+            wrong = _attempt(self.set, target, value) or wrong
         if "off" in scene:
-            off = [self[effect] for effect in scene["off"]]
-            for effect in self.leaves:
-                self.bypass(effect, effect in off)
+            for effect in scene["off"]:
+                wrong = _attempt(self.__getitem__, effect) or wrong
+            for known, effect in self.names:
+                self.bypass(effect, known in scene["off"])
         if "tempo" in scene:
-            self.clock.tempo_bpm = scene["tempo"]
+            wrong = _attempt(self.set, "tempo", scene["tempo"]) or wrong
         self.scene = name
         for control in self.controls:
             if hasattr(control, "takeover"):
                 control.takeover()
+        if wrong:
+            raise wrong
 
     def next_scene(self, step=1):
         """The next of the scenes in the order of their names, round and round."""
@@ -199,66 +234,71 @@ class Rig:
             at = order.index(self.scene) + step if self.scene in order else 0
             self.recall(order[at % len(order)])
 
-    # ---- changes while it plays ----
+    # ---- changes while it plays: the rig has changed at once, what is heard after a fade ----
 
     def insert(self, at, effect):
         """Put an effect before number `at` (from 0) of the rig, or at the end."""
         effects = list(self.effects)
         effects.insert(at, effect)
-        self._change(effects)
+        self._change(self, effects)
 
     def remove(self, name):
-        effect = self[name]
-        self._change([other for other in self.effects if other is not effect])
+        """Take an effect out, wherever it stands, and what moved it."""
+        old = self[name]
+        place = holder(self, old)
+        self._change(place, [other for other in place.effects if other is not old])
+        self._aim(old, None)
 
     def replace(self, name, effect):
-        """Another in its place, such as rig.replace("neural", Neural("lead.upm"))."""
-        old = self[name]
-        self._change([effect if other is old else other for other in self.effects])
+        """Another in its place, such as rig.replace("neural", Neural("lead.upm")).
 
-    def _change(self, effects):
+        What moved the old one's parameters moves the new one's of the same names. It is off if the old one was,
+        and has its `name`, where it was given one.
+        """
+        old, off = self[name], self.bypassed(name)
+        if hasattr(old, "name") and not hasattr(effect, "name"):
+            effect.name = old.name
+        place = holder(self, old)
+        self._change(place, [effect if other is old else other for other in place.effects])
+        self._aim(old, effect)
+        if off and effect in self.leaves:
+            self.bypass(effect)
+
+    def _change(self, place, effects):
         """The new line takes over while the output is faded out; its memory is made before."""
-        leaves = []
-        for at, effect in enumerate(effects):
-            _check(effect, at + 1, effects[:at])
-            _leaves(effect, leaves)
-        for effect in leaves:
-            if effect not in self.leaves and hasattr(effect, "attach"):
-                effect.attach(self.rate_hz)
+        before, place.effects = place.effects, tuple(effects)
+        try:
+            self._arrange()
+        except Exception:
+            place.effects = before
+            raise
         if self.engine:
-            self.engine.change(self._set_effects, effects)
-        else:
-            self._set_effects(effects)
+            self.engine.change(_nothing)
+
+    def _aim(self, old, new):
+        """What moved a parameter of `old` moves that of `new`; what moves one that is gone goes, too."""
+        for mover in self.modulators[:]:
+            if mover.target not in self.leaves:
+                if _attempt(mover.follow, new if mover.target is old else None):
+                    self.modulators.remove(mover)
+        for control in self.controls:
+            for route in list(getattr(control, "routes", ())):
+                if route.effect not in self.leaves:
+                    if _attempt(route.aim, new if route.effect is old else None):
+                        control.routes.remove(route)
+                    if hasattr(control, "takeover"):
+                        control.takeover()
+        if self.engine:
+            self.engine.refresh()
 
 
-def _check(effect, position, before):
-    for method in ("process", "reset"):
-        if not hasattr(effect, method):
-            text = "effect {} is {}, which has no {}(); expected an effect such as Gain(db=6)"
-            raise ValueError(text.format(position, repr(effect), method))
-    for other in before:
-        if other is effect:
-            raise ValueError(f"effect {position} is in the rig twice; make a second one")
+def _nothing():
+    pass
 
 
-def _leaves(effect, found):
-    """The effects themselves, in order: a Chain is only its parts, a Split its parts and itself."""
-    for part in getattr(effect, "effects", ()):
-        _leaves(part, found)
-    if not isinstance(effect, Chain):
-        if effect in found:
-            raise ValueError(f"{type(effect).__name__} is in the rig twice; make a second one")
-        found.append(effect)
-
-
-def _named(leaves):
-    names, taken = [], []
-    for effect in leaves:
-        base = name = getattr(effect, "name", None) or type(effect).__name__.lower()
-        number = 2
-        while name in taken:
-            name = f"{base}{number}"
-            number += 1
-        taken.append(name)
-        names.append((name, effect))
-    return names
+def _attempt(function, *args):
+    """Call it; the error, where it raised one."""
+    try:
+        function(*args)
+    except (KeyError, ValueError, TypeError) as error:
+        return error

@@ -4,8 +4,8 @@
      "effects": [{"type": "Gate", "threshold_db": -60},
                  {"type": "Neural", "path": "amp.upm"},
                  {"type": "Delay", "name": "echo", "delay_ms": 380, "off": true}],
-     "controls": [{"type": "Pot", "pin": 26, "moves": "gain.db", "low": -20, "high": 0},
-                  {"type": "Footswitch", "pin": 4, "on": {"pressed": "toggle echo", "long_pressed": "tap"}}],
+     "controls": [{"type": "Pot", "adc": 26, "moves": "gain.db", "low": -20, "high": 0},
+                  {"type": "Footswitch", "pin_in": 4, "on": {"pressed": "toggle echo", "long_pressed": "tap"}}],
      "modulators": [{"type": "LFO", "speed_hz": 0.5, "moves": "wah.position"}],
      "scenes": {"clean": {"values": {"gain.db": -6}, "off": ["echo"]}}}
 
@@ -16,7 +16,7 @@ tables again, or lists of them. Actions: "toggle EFFECT", "scene NAME", "next", 
 import pedal
 from pedal.rig import Rig
 
-_RIG = ("block", "rate_hz", "tempo_bpm", "limit", "watchdog_ms")
+_RIG = ("block", "rate_hz", "tempo_bpm", "limit", "watchdog_ms", "reserve")
 _PARTS = ("effects", "controls", "modulators", "scenes")
 _ROUTE = ("low", "high", "curve")
 
@@ -28,24 +28,34 @@ def make(table):
             raise ValueError(f"rig: unknown key {key!r}; expected {', '.join(_RIG + _PARTS)}")
     entries = table.get("effects", [])
     effects = [effect(entry, f"effects[{at}]") for at, entry in enumerate(entries)]
-    rig = Rig(*effects, **{key: table[key] for key in _RIG if key in table})
-    for entry, made in zip(entries, effects):
-        if entry.get("off"):
-            rig.bypass(made)
+    rig = _made(Rig, effects, {key: table[key] for key in _RIG if key in table}, "rig")
     for at, entry in enumerate(table.get("modulators", [])):
         _modulator(rig, dict(entry), f"modulators[{at}]")
     for at, entry in enumerate(table.get("controls", [])):
         _control(rig, dict(entry), f"controls[{at}]")
-    rig.scenes.update(table.get("scenes", {}))
+    for name, scene in table.get("scenes", {}).items():
+        if not isinstance(scene, dict):
+            raise ValueError(f"scenes: {name} is {scene!r}; expected a table with values and off")
+        rig.scenes[name] = scene
     return rig
 
 
 def _class(module, entry, where):
     name = entry.pop("type", None)
     try:
-        return getattr(module, str(name))
+        kind = getattr(module, str(name))
     except AttributeError as error:
         raise ValueError(f"{where}: type {name!r}: {error}")  # noqa: B904
+    if not isinstance(kind, type):
+        raise ValueError(f"{where}: type {name!r} is no class")
+    return kind
+
+
+def _made(kind, inner, values, where):
+    try:
+        return kind(*inner, **values)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{where}: {error}")  # noqa: B904
 
 
 def effect(entry, where):
@@ -55,15 +65,15 @@ def effect(entry, where):
     entry = dict(entry)
     kind = _class(pedal, entry, where)
     name = entry.pop("name", None)
-    entry.pop("off", None)
+    off = entry.pop("off", False)
     inner = entry.pop("effects", None)
     values = {key: _value(value, f"{where}.{key}") for key, value in entry.items()}
-    try:
-        made = kind(*_value(inner, where), **values) if inner else kind(**values)
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"{where}: {error}")  # noqa: B904
+    made = _made(kind, _value(inner, where) or (), values, where)
     if name:
         made.name = name
+    if off and kind is pedal.Chain:
+        raise ValueError(f"{where}: a Chain cannot be off; its parts can")
+    made.starts_off = bool(off)
     return made
 
 
@@ -86,7 +96,7 @@ def _modulator(rig, entry, where):
     kind = _class(pedal, entry, where)
     name, parameter = _target(entry.pop("moves", None), where)
     how = {key: entry.pop(key) for key in _ROUTE if key in entry}
-    rig.modulate(kind(**entry), name, parameter, **how)
+    rig.modulate(_made(kind, (), entry, where), name, parameter, **how)
 
 
 def _control(rig, entry, where):
@@ -95,7 +105,7 @@ def _control(rig, entry, where):
     kind = _class(controls, entry, where)
     moves, events = entry.pop("moves", None), entry.pop("on", {})
     how = {key: entry.pop(key) for key in _ROUTE if key in entry}
-    control = rig.add_control(kind(**entry))
+    control = rig.add_control(_made(kind, (), entry, where))
     if moves:
         rig.bind(control, *_target(moves, where), **how)
     for event, action in events.items():
@@ -105,7 +115,7 @@ def _control(rig, entry, where):
 
 
 def _action(rig, text, where):
-    verb, _, name = text.partition(" ")
+    verb, _, name = str(text).partition(" ")
     if verb == "toggle":
         rig[name]  # a wrong name is said now, not on stage
         return lambda *_: rig.toggle(name)

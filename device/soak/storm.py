@@ -14,6 +14,7 @@ import audio
 from pedal.boot import _Saver
 from pedal.controls import Footswitch, MidiIn, Pot
 from pedal.engine import Engine
+from pedal.heap import tidy
 from pedal.io.emulated import Emulated, _words
 from pedal.keep import Keep
 from pedal.log import Log
@@ -23,11 +24,10 @@ from pedal.play import load_rig
 _WRAP = 0x3FFFFFFF
 _POT_ROUTES = 5
 _BINS, _BIN = 128, 14  # of 2^14 instructions: how many blocks cost so much
-_SMALLEST = 1.1754944e-38  # a normal float
 
 # What happens, and on average at every how many polls, of which there are 100 a second.
 _CHANCES = (
-    ("gc.collect", 50),
+    ("gc.collect", 200),
     ("file of 4 kB", 200),
     ("log", 40),
     ("scene", 70),
@@ -95,7 +95,7 @@ class Storm:
     worst: {what: [how often, most instructions]}.
     """
 
-    def __init__(self, rig, log, seed):
+    def __init__(self, rig, log, seed, without):
         self.on = [0]
         self.worst = {name: [0, 0] for name, _ in _CHANCES}
         self.log = log
@@ -114,7 +114,9 @@ class Storm:
         self._chances = [
             (65536 // chance, self._do[at], self.worst[name])
             for at, (name, chance) in enumerate(_CHANCES)
+            if name not in without
         ]
+        self._off = None
         self._add_controls(Pot, Footswitch, MidiIn)
 
     def _add_controls(self, Pot, Footswitch, MidiIn):
@@ -164,7 +166,13 @@ class Storm:
         self._rig.store_scene("storm")
 
     def _bypass(self):
-        self._rig.toggle(self._names[self._draw() % len(self._names)])
+        """One effect out, then in again: so the pedal has its full load most of the time."""
+        if self._off:
+            self._rig.bypass(self._off, False)
+            self._off = None
+        else:
+            self._off = self._names[self._draw() % len(self._names)]
+            self._rig.bypass(self._off)
 
     def _tempo(self):
         self._rig.clock.tempo_bpm = 60 + (self._draw() & 127)
@@ -182,11 +190,13 @@ class _Player:
         self._step = step
         self.bins = [0] * _BINS
         self.blocks = 0
+        self.allocated = 0  # bytes, by the last play()
 
-    def play(self, blocks):
-        """-> [mean, worst] instructions a block. Allocates nothing while it plays."""
+    def play(self, blocks, watch=False):
+        """-> [mean, worst] instructions a block. Allocates nothing while it plays; watch: see whether that is so."""
         step, clock, bins = self._step, time.ticks_cpu, self.bins
         low = high = worst = 0
+        free = gc.mem_free() if watch else 0
         last = clock()
         for _ in range(blocks):
             step()
@@ -201,18 +211,9 @@ class _Player:
                 high += 1
             at = (spent * 5) >> (3 + _BIN)
             bins[at if at < _BINS else _BINS - 1] += 1
+        self.allocated = free - gc.mem_free() if watch else 0
         self.blocks += blocks
         return [insns((high << 28) + low) / blocks, insns(worst)]
-
-
-def _subnormal(rig):
-    """Words of the effects' states that are subnormal floats."""
-    count = 0
-    for _, effect in rig.names:
-        for word in getattr(effect, "state", ()):
-            if word and -_SMALLEST < word < _SMALLEST:
-                count += 1
-    return count
 
 
 def say(**what):
@@ -220,7 +221,10 @@ def say(**what):
 
 
 class Soak:
-    """plan: {"seconds", "round_s", "part_s", "rate_hz", "instructions", "ring", "ahead", "seed", "storms"}."""
+    """plan: {"seconds", "round_s", "part_s", "rate_hz", "instructions", "ring", "ahead", "seed", "storms", "without"}.
+
+    storms: whether they blow; without: names of _CHANCES that do not happen.
+    """
 
     def __init__(self, plan):
         self._plan = plan
@@ -232,13 +236,15 @@ class Soak:
             instructions=plan["instructions"],
             ring=plan["ring"],
             ahead=plan["ahead"],
+            path="/none",
         )
         self._sound, self._silence = _words("/in.wav"), array("i", [0])
+        audio.source(self._sound)
         self._source = source
         rig.store_scene("start")
         rig.store_scene("storm")
         self.log = Log("/log", interval=rig.rate_hz)
-        self.storm = Storm(rig, self.log, plan["seed"])
+        self.storm = Storm(rig, self.log, plan["seed"], plan["without"])
         rig.add_control(_Saver(rig, Keep("/settings"), self.log))
         self.engine = Engine(rig, source, source, log=self.log, clock_us=audio.us)
         self.player = _Player(self.engine.step)
@@ -248,8 +254,8 @@ class Soak:
         gc.collect()
         used = gc.mem_alloc()
         self._play(0.1)  # the first blocks align both directions
-        before = audio.stats()
-        self._start = before[:4]
+        self._lost = [0] * 6
+        self._mark()
         say(
             heap=used,
             effects=[name for name, _ in self.rig.names],
@@ -263,44 +269,57 @@ class Soak:
             say(round=number, **self._round())
         say(worst=self.storm.worst, bins=self.player.bins, hash=audio.stats()[4])
 
-    def _play(self, seconds):
-        return self.player.play(max(1, round(seconds * self._blocks_s)))
+    def _play(self, seconds, watch=False):
+        return self.player.play(max(1, round(seconds * self._blocks_s)), watch)
 
     def _round(self):
         """Quiet, storm, calm, silence. -> what each cost, and what was lost so far"""
         plan, part = self._plan, self._plan["part_s"]
         self._calm()
-        gc.collect()
-        before = gc.mem_free()
-        self._play(0.02)
+        self._count()
+        tidy()
+        free = gc.mem_free()
+        self._play(0.5, watch=True)  # looking at the heap takes longer than a small ring
+        allocated = self.player.allocated
+        self._play(0.1)
+        self._mark()
         quiet = self._play(part)
-        allocated = before - gc.mem_free()
-        storm = self._blow(plan["round_s"] - 3 * part - 0.5) if plan["storms"] else None
+        storm = self._blow(plan["round_s"] - 3 * part - 1.7) if plan["storms"] else None
         self._calm()
         audio.source(self._silence)
         first = self._play(part)
         last = self._play(part)
-        subnormal = _subnormal(self.rig) if plan["subnormal"] else None
         audio.source(self._sound)
-        engine, stats = self.engine, audio.stats()
-        lost = [now - then for now, then in zip(stats, self._start)]
+        self._count()
+        engine, lost = self.engine, self._lost
         return {
             "quiet": quiet,
             "storm": storm,
             "silence": [first, last],
             "allocated": allocated,
-            "free": before,
+            "free": free,
             "frames": [lost[0], lost[2]],
             "lost": lost[1],
             "starved": lost[3],
-            "xruns": [self._source.overruns, self._source.underruns],
+            "xruns": lost[4:],
             "faults": engine.faults,
             "reports": engine.reports[-3:],
             "late": engine.late,
             "drops": engine.overload.drops,
             "load": engine.load(),
-            "subnormal": subnormal,
         }
+
+    def _totals(self):
+        """Frames in, lost, out, starved; overruns, underruns by I2SPair."""
+        return list(audio.stats()[:4]) + [self._source.overruns, self._source.underruns]
+
+    def _mark(self):
+        self._marked = self._totals()
+
+    def _count(self):
+        """Add what came and was lost since _mark()."""
+        for at, now in enumerate(self._totals()):
+            self._lost[at] += now - self._marked[at]
 
     def _calm(self):
         """As it was at the start, once fades have ended and files are written."""
@@ -308,7 +327,9 @@ class Soak:
         self._play(0.1)
         self.rig.recall("start")
         self.rig.clock.tempo_bpm = 120
-        self._play(0.3)
+        self._play(0.4)
+        while self.log.write():
+            self._play(0.02)
 
     def _blow(self, seconds):
         """-> [mean, worst] of the whole, as play() gives it"""

@@ -305,7 +305,7 @@ def table(result):
     out = Table(
         title=f"instructions a sample (worst of {BLOCKS} blocks of {BLOCK}); cycles are an estimate"
     )
-    out.add_column("effect")
+    out.add_column("effect", no_wrap=True)
     for board in boards:
         for head in (f"{board[4:]} i", "worst", "est."):
             out.add_column(head, justify="right")

@@ -378,6 +378,27 @@ def do_bench(args):
         path.write_text(json.dumps(known | result, indent=1) + "\n")
 
 
+def do_soak(args):
+    import json
+    from pathlib import Path
+
+    from . import soak
+
+    def progress(text):
+        print(text, file=sys.stderr, flush=True)
+
+    result = soak.run(
+        args.rig, minutes=args.minutes, board=args.board, cpi=args.cpi, ring=args.ring, ahead=args.ahead,
+        seed=args.seed, without=args.without, progress=progress,
+    )  # fmt: skip
+    if args.json:
+        Path(args.json).write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    _print(*soak.tables(result), soak.summary(result))
+    wrong = soak.faults(result)
+    _print(*wrong)
+    return 1 if wrong else 0
+
+
 def do_reproduce(args):
     from pathlib import Path
 
@@ -524,6 +545,17 @@ def _verbs(add):
     p.add_argument("--json", metavar="FILE", help="write all rows, beside those of models or effects that are there")
     p.add_argument("--effects", action="store_true", help="of the effects instead of the models")
     p.add_argument("--wav", metavar="FOLDER", help="with --effects: a guitar through each of them")
+
+    p = add("soak", "a whole pedal played for minutes while all goes on at once that can, on an emulated board")
+    p.add_argument("rig", nargs="?", help="a script (default: gate, A2-Lite, tone, cabinet, delay, reverb)")
+    p.add_argument("--minutes", type=float, default=10.0, help="of sound (%(default)s)")
+    p.add_argument("--board", default="teensy41", help="profile whose clock it is (%(default)s)")
+    p.add_argument("--cpi", type=float, help="cycles an instruction (default: the estimate for this rig)")
+    p.add_argument("--ring", type=int, default=24, help="blocks the input may wait (%(default)s)")
+    p.add_argument("--ahead", type=int, default=24, help="blocks the output is filled beforehand (%(default)s)")
+    p.add_argument("--without", action="append", default=[], metavar="EVENT", help="such as gc.collect; repeatable")
+    p.add_argument("--seed", type=int, default=1)
+    p.add_argument("--json", metavar="FILE", help="write all figures")
 
     p = add("reproduce", "a paper's experiments, trained, measured and drawn on one page")
     p.add_argument("experiment", choices=("tinyml-distortion",))

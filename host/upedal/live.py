@@ -60,7 +60,12 @@ class Live(Device):
         line = json.dumps({"id": self._number, "do": do, **command})
         with self._errors("stopped answering"):
             self._transport.serial.write(line.encode() + b"\n")
-        answer = self._line(lambda found: found.get("id") == self._number)
+        # A line that the pedal could not read is answered without its number.
+        answer = self._line(
+            lambda found: (
+                found.get("id") == self._number or "error" in found and found["id"] is None
+            )
+        )
         if "error" in answer:
             raise BoardError(f"{self.port}: {answer['error']}")
         return answer["ok"]
@@ -135,8 +140,8 @@ class Session:
         return names.index(name)
 
     def _set(self, target, text):
-        value = _value(text)
         if "." not in target:
+            value = _value(text)
             if not isinstance(value, bool):
                 raise UpedalError(
                     f"{target} {text}: expected on or off, or EFFECT.PARAMETER VALUE"
@@ -144,6 +149,7 @@ class Session:
             self.live.ask("set", target=target, value=value)
             self.edits.append(("off", target, not value))
             return ""
+        value = _value(text, parameter=True)
         name, parameter = target.split(".", 1)
         self.live.ask("set", target=target, value=value)
         self.edits.append(("set", self._number(name), parameter, value))
@@ -178,7 +184,7 @@ class Session:
     def _remove(self, name=""):
         number = self._number(name)
         self.live.ask("remove", name=name)
-        self.edits.append(("remove", number))
+        self.edits += [("off", name, False), ("remove", number)]
         return ""
 
     def _swap(self, name="", model=""):
@@ -222,20 +228,32 @@ class Session:
 
         if not self.edits:
             return "nothing to save"
-        save(self.path, self.edits)
+        save(self.path, self._switches())
         count, self.edits = len(self.edits), []
         return f"{self.path}: {count} changes saved"
+
+    def _switches(self):
+        """The edits, with what is off told as it is now: a name may have come to another effect meanwhile."""
+        found = self.live.ask("get")
+        names = dict.fromkeys(edit[1] for edit in self.edits if edit[0] == "off")
+        if any(edit[0] in ("insert", "remove", "replace") for edit in self.edits):
+            names |= dict.fromkeys(name for name, _ in found["effects"])
+        edits = [edit for edit in self.edits if edit[0] != "off"]
+        return edits + [("off", name, name in found["off"]) for name in names]
 
     def _help(self):
         return HELP
 
 
 _VERBS = {name for name in vars(Session) if name.startswith("_") and not name.startswith("__")}
-_VERBS -= {"_set", "_names", "_number"}
+_VERBS -= {"_set", "_names", "_number", "_switches"}
 
 
-def _value(text):
-    words = {"on": True, "off": False, "true": True, "false": False}
+def _value(text, parameter=False):
+    """A number, on or off where it is of no parameter (there they are choices), or the text."""
+    words = {"true": True, "false": False}
+    if not parameter:
+        words |= {"on": True, "off": False}
     if text.lower() in words:
         return words[text.lower()]
     try:
@@ -251,7 +269,7 @@ def _table(words):
         key, equals, value = word.partition("=")
         if not equals:
             raise UpedalError(f"add {words[0]}: {word!r}; expected NAME=VALUE")
-        table[key] = _value(value)
+        table[key] = _value(value, parameter=True)
     return table
 
 

@@ -156,12 +156,13 @@ def _parse(path, text):
 
 
 def _parse_table(path, text):
-    """The syntax tree of the script that would make the table's effects."""
+    """The syntax tree of the script that would make the table's effects, and state its rate."""
     from upedal.script import source
 
     try:
-        effects = json.loads(text)["effects"]
-        return ast.parse("\n".join(source(entry) for entry in effects))
+        table = json.loads(text)
+        lines = [source(entry) for entry in table["effects"]]
+        return ast.parse("\n".join([*lines, f"Rig(rate_hz={table.get('rate_hz')!r})"]))
     except (ValueError, KeyError, TypeError, SyntaxError) as error:
         raise UpedalError(f"{path}: {error}; expected a JSON table with effects") from None
 

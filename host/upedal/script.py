@@ -7,7 +7,9 @@ the bytes of the value it changes and nothing else.
 import ast
 import json
 import os
+import re
 import tempfile
+from itertools import takewhile
 from pathlib import Path
 
 from .errors import UpedalError
@@ -23,15 +25,17 @@ def save(path, edits):
     device/pedal/table.py reads them, `number` counts effects, `at` what stands in the Rig's own line.
     Raises UpedalError with the line that would have to change by hand.
     """
-    path = Path(path)
-    text = path.read_text(encoding="utf-8")
+    path = Path(path).resolve()
+    text = path.read_bytes().decode()  # line ends stay what they are
     edit = _edit_table if path.suffix == ".json" else _edit_script
     for step in edits:
         text = edit(path, text, step)
+    if edit is _edit_script:
+        _parse(path, text)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=".new")
     try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
+        with os.fdopen(handle, "wb") as file:
+            file.write(text.encode())
         os.chmod(name, path.stat().st_mode & 0o777)
         os.replace(name, path)
     except BaseException:
@@ -43,7 +47,7 @@ def save(path, edits):
 
 
 def _edit_script(path, text, step):
-    tree = ast.parse(text)
+    tree = _parse(path, text)
     rig = _rig_call(path, tree)
     kind = step[0]
     if kind == "set":
@@ -59,8 +63,16 @@ def _edit_script(path, text, step):
     if kind == "tempo":
         return _with_keyword(text, rig, "tempo_bpm", repr(step[1]))
     if kind == "off":
-        return _with_line(text, f"rig.bypass({step[1]!r})", step[2])
+        return _with_line(text, tree, f"rig.bypass({step[1]!r})", step[2])
     return _with_scene(text, tree, step[1], step[2])
+
+
+def _parse(path, text):
+    try:
+        return ast.parse(text)
+    except (SyntaxError, ValueError) as error:
+        line = getattr(error, "lineno", 1)
+        raise UpedalError(f"{path}, line {line}: {error}; change it by hand") from None
 
 
 def _rig_call(path, tree):
@@ -88,6 +100,8 @@ def _leaves(tree, nodes):
                 yield from _leaves(tree, inner)
             if _name(call) != "Chain":
                 yield call, node
+        elif not (isinstance(call, ast.Constant) and call.value is None):
+            yield None, node  # who knows how many
 
 
 def _resolve(tree, node):
@@ -104,7 +118,7 @@ def _resolve(tree, node):
 
 
 def _leaf(path, tree, rig, number, direct=False):
-    leaves = list(_leaves(tree, rig.args))
+    leaves = list(takewhile(lambda leaf: leaf[0], _leaves(tree, rig.args)))
     if not 0 <= number < len(leaves):
         raise UpedalError(
             f"{path}, line {rig.lineno}: effect {number + 1} is not written out there ({len(leaves)} are); "
@@ -120,9 +134,14 @@ def _leaf(path, tree, rig, number, direct=False):
 
 def _at(text, line, column):
     """Index into the text of a place as ast tells it: line from 1, column in UTF-8 bytes."""
-    lines = text.splitlines(keepends=True)
+    lines = _lines(text)
     before = lines[line - 1].encode()[:column].decode()
     return sum(len(part) for part in lines[: line - 1]) + len(before)
+
+
+def _lines(text):
+    """As ast counts them: str.splitlines() knows more ends than Python."""
+    return re.split(r"(?<=\n)|(?<=\r)(?!\n)", text)
 
 
 def _span(text, node):
@@ -187,10 +206,20 @@ def _without(path, text, rig, node):
     )
 
 
-def _with_line(text, line, wanted):
-    lines = text.rstrip("\n").split("\n")
-    lines = [other for other in lines if other.strip() != line]
-    return "\n".join(lines + [line] * wanted) + "\n"
+def _with_line(text, tree, line, wanted):
+    """With that statement, or without."""
+    found = [node for node in tree.body if ast.unparse(node) == line]
+    if wanted:
+        return text if found else _appended(text, line)
+    lines = _lines(text)
+    for node in reversed(found):
+        del lines[node.lineno - 1 : node.end_lineno]
+    return "".join(lines)
+
+
+def _appended(text, line):
+    end = "\r\n" if "\r\n" in text else "\n"
+    return text.rstrip("\r\n") + end + line + end
 
 
 def _with_scene(text, tree, name, scene):
@@ -201,14 +230,17 @@ def _with_scene(text, tree, name, scene):
             and ast.unparse(node.targets[0]) == f"rig.scenes[{name!r}]"
         ):
             return _splice(text, node, line)
-    return text.rstrip("\n") + "\n" + line + "\n"
+    return _appended(text, line)
 
 
 # ---- tables ----
 
 
 def _edit_table(path, text, step):
-    table = json.loads(text)
+    try:
+        table = json.loads(text)
+    except ValueError as error:
+        raise UpedalError(f"{path}: {error}; expected a JSON table with effects") from None
     effects = table.setdefault("effects", [])
     kind = step[0]
     if kind in ("set", "replace", "remove"):
@@ -221,8 +253,9 @@ def _edit_table(path, text, step):
         if kind == "set":
             entry[step[2]] = step[3]
         elif kind == "replace":
+            kept = {key: entry[key] for key in ("name", "off") if key in entry}
             entry.clear()
-            entry.update(step[2])
+            entry.update(step[2], **kept)
         elif any(other is entry for other in effects):
             table["effects"] = [other for other in effects if other is not entry]
         else:
@@ -259,4 +292,5 @@ def _table_off(path, effects, name, off):
             if not off:
                 del entry["off"]
             return
-    raise UpedalError(f"{path}: no effect {name!r}")
+    if off:
+        raise UpedalError(f"{path}: no effect {name!r}")

@@ -19,8 +19,11 @@ static float *fx_par(mp_obj_t par_obj, size_t n) {
 // clear(words, first)
 static mp_obj_t fx_clear(mp_obj_t words_obj, mp_obj_t first_obj) {
     modpedal_buf_t words = modpedal_floats(words_obj, MP_BUFFER_RW);
-    size_t n = words.len / sizeof(float), first = (size_t)mp_obj_get_int(first_obj);
-    for (size_t i = first; i < n; i++) {
+    mp_int_t n = (mp_int_t)(words.len / sizeof(float)), first = mp_obj_get_int(first_obj);
+    if (first < 0) {
+        mp_raise_ValueError(MP_ERROR_TEXT("first must not be negative"));
+    }
+    for (mp_int_t i = first; i < n; i++) {
         ((float *)words.at)[i] = 0.0f;
     }
     return mp_const_none;
@@ -154,6 +157,9 @@ static mp_obj_t fx_run(mp_obj_t buf_obj, mp_obj_t state_obj, up_kernel_t *kernel
     modpedal_buf_t buf = modpedal_floats(buf_obj, MP_BUFFER_RW), state = modpedal_floats(state_obj, MP_BUFFER_RW);
     if (state.len < least) {
         mp_raise_ValueError(MP_ERROR_TEXT("state is shorter than kernel() says"));
+    }
+    if ((uintptr_t)buf.at < (uintptr_t)state.at + state.len && (uintptr_t)state.at < (uintptr_t)buf.at + buf.len) {
+        mp_raise_ValueError(MP_ERROR_TEXT("buffer and state overlap")); // what is checked in a state must stay so
     }
     kernel(buf.at, buf.len / sizeof(float), state.at, state.len);
     return mp_const_none;

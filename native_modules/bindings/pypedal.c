@@ -213,10 +213,13 @@ static PyObject *py_clear(PyObject *module, PyObject *args) {
     if (!PyArg_ParseTuple(args, "On", &words_obj, &first) || py_buffer(words_obj, &words, true, true) < 0) {
         return NULL;
     }
-    for (size_t i = (size_t)first; i < (size_t)words.len / sizeof(float); i++) {
+    for (Py_ssize_t i = first; i >= 0 && i < words.len / (Py_ssize_t)sizeof(float); i++) {
         ((float *)words.buf)[i] = 0.0f;
     }
     PyBuffer_Release(&words);
+    if (first < 0) {
+        return PyErr_Format(PyExc_ValueError, "first must not be negative");
+    }
     Py_RETURN_NONE;
 }
 
@@ -421,9 +424,18 @@ static PyObject *py_run_kernel(PyObject *args, up_kernel_t *kernel, size_t least
     if (!PyArg_ParseTuple(args, "OO", &buf_obj, &state_obj) || py_two(buf_obj, state_obj, least, &buf, &state) < 0) {
         return NULL;
     }
-    kernel(buf.buf, (size_t)buf.len / sizeof(float), state.buf, (size_t)state.len);
+    char *x = buf.buf, *words = state.buf;
+    bool apart = x >= words + state.len || words >= x + buf.len; // what is checked in a state must stay so
+    if (apart) {
+        kernel(buf.buf, (size_t)buf.len / sizeof(float), state.buf, (size_t)state.len);
+    } else {
+        PyErr_SetString(PyExc_ValueError, "buffer and state overlap");
+    }
     PyBuffer_Release(&buf);
     PyBuffer_Release(&state);
+    if (!apart) {
+        return NULL;
+    }
     Py_RETURN_NONE;
 }
 

@@ -96,7 +96,7 @@ static float delay_wow(up_delay_t *self, float frames, float rate_hz) {
 // The speed that brings the head to `frames` behind.
 static void delay_tape(up_delay_t *self, float frames, float rate_hz) {
     float wow = delay_wow(self, frames, rate_hz);
-    float rest = frames - (delay_behind(self, &self->head[0]) - self->wow);
+    float behind = delay_behind(self, &self->head[0]), rest = frames - (behind - self->wow);
     float way = up_limit(rest, -0.02f, 0.02f);
     if (way != rest) {
         float pull = DELAY_PULL * (float)DELAY_CONTROL;
@@ -107,7 +107,9 @@ static void delay_tape(up_delay_t *self, float frames, float rate_hz) {
         delay_place(self, &self->head[0], frames);
         way = 0.0f;
     }
-    float all = up_limit(way + wow - self->wow, -(float)DELAY_CONTROL, 0.75f * (float)DELAY_CONTROL);
+    // The limits of wow are those of the place where the head belongs; on its way there it has others.
+    float most = up_limit((float)self->frames - DELAY_SPARE - behind, 0.0f, 0.75f * (float)DELAY_CONTROL);
+    float all = up_limit(way + wow - self->wow, up_limit(DELAY_LEAST - behind, -(float)DELAY_CONTROL, 0.0f), most);
     self->way = way;
     self->wow = up_clean(all - way + self->wow);
     self->speed = 1.0f - all * (1.0f / (float)DELAY_CONTROL);

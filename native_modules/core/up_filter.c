@@ -53,7 +53,7 @@ SVF_APART float svf_exp2(float x) {
 }
 
 SVF_APART float svf_pitch(float hz, float rate_hz) {
-    return up_log2(up_limit(hz, 1.0f, 0.49f * rate_hz));
+    return up_log2(up_limit(hz, 1.0f, 0.455f * rate_hz)); // above, coefficients on their way could ring up
 }
 
 static float svf_damping(float q) {

@@ -126,8 +126,6 @@ static void looper_check(up_looper_t *self) {
     self->back = self->back != 0;
     self->odd = self->half && self->odd;
     self->undoable = self->layers > 1 ? self->undoable : 0;
-    self->heard.now = up_limit(self->heard.now, 0.0f, 4.0f);
-    self->dub.now = up_limit(self->dub.now, 0.0f, 1.0f);
     self->held = up_clean(self->held);
 }
 

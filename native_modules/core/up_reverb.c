@@ -10,6 +10,7 @@
 #define REVERB_ROWS 20u      // most frames that one of them delays
 #define REVERB_AHEAD_S 3e-4f // how far a drifting head swings
 #define REVERB_AHEAD 64.0f   // frames, and no further
+#define REVERB_DRIFT 0.25f   // most frames that it moves in a frame
 #define REVERB_NOISE 1e-15f  // in every line: keeps it from denormal numbers
 #define REVERB_MOST 1e9f     // in a line: beyond this it is started anew
 #define REVERB_ALLPASS 0.6f
@@ -26,9 +27,9 @@ typedef struct {
 
 // Milliseconds of the lines, the all-passes and the longest predelay. No two have a common measure.
 static const float reverb_ms[3][UP_REVERB_RINGS] = {
-    { 29.13f, 33.37f, 35.93f, 38.89f, 41.41f, 44.87f, 47.69f, 52.11f, 0.0f, 0.0f, 0.0f, 0.0f, 100.0f },
-    { 17.31f, 21.13f, 25.67f, 28.91f, 32.27f, 35.89f, 38.33f, 41.91f, 2.63f, 3.67f, 5.39f, 7.57f, 100.0f },
-    { 31.07f, 35.71f, 40.13f, 42.79f, 45.37f, 48.91f, 52.33f, 55.61f, 3.13f, 4.87f, 7.69f, 11.27f, 100.0f },
+    { 29.13f, 33.37f, 35.93f, 38.89f, 41.41f, 44.87f, 47.69f, 52.11f, 0.0f, 0.0f, 0.0f, 0.0f, 101.5f },
+    { 17.31f, 21.13f, 25.67f, 28.91f, 32.27f, 35.89f, 38.33f, 41.91f, 2.63f, 3.67f, 5.39f, 7.57f, 101.5f },
+    { 31.07f, 35.71f, 40.13f, 42.79f, 45.37f, 48.91f, 52.33f, 55.61f, 3.13f, 4.87f, 7.69f, 11.27f, 101.5f },
 };
 
 static const float reverb_early[2] = { 0.7f, 0.25f }; // of the diffused input is heard at once: plate, hall
@@ -132,7 +133,7 @@ static void reverb_clear(up_reverb_t *self, reverb_room_t *room, uint32_t type) 
 }
 
 static void reverb_predelay(up_reverb_t *self, const reverb_room_t *room, bool rest) {
-    uint32_t last = UP_REVERB_RINGS - 1, most = room->length[last] - 1;
+    uint32_t last = UP_REVERB_RINGS - 1, most = room->length[last] - 1 - REVERB_CONTROL; // what a run writes is not read in it
     float frames = up_limit(self->predelay_ms, 0.0f, 1000.0f) * 1e-3f * room->rate_hz + 0.5f;
     uint32_t want = (uint32_t)frames < most ? (uint32_t)frames : most;
     self->fade = up_limit(self->fade, 0.0f, 1.0f);
@@ -153,7 +154,7 @@ static void reverb_drift(up_reverb_t *self, const reverb_room_t *room, bool rest
         float to = swing * (1.0f + up_sin_turns(self->phase[i]));
         float now = up_limit(self->drift[i].now, 0.0f, 2.0f * swing);
         self->drift[i].now = rest ? to : now;
-        self->drift[i].step = (to - self->drift[i].now) * (1.0f / (float)REVERB_CONTROL);
+        self->drift[i].step = up_limit((to - self->drift[i].now) * (1.0f / (float)REVERB_CONTROL), -REVERB_DRIFT, REVERB_DRIFT);
     }
 }
 
@@ -392,12 +393,12 @@ static void reverb_run(up_reverb_t *self, reverb_room_t *room, float *x, size_t 
 
 // What Python may have overwritten since the last look, where it says what memory is read.
 static void reverb_check(up_reverb_t *self, const reverb_room_t *room) {
-    uint32_t most = room->length[UP_REVERB_RINGS - 1] - 1;
+    uint32_t most = room->length[UP_REVERB_RINGS - 1] - 1 - REVERB_CONTROL;
     self->tap = self->tap < most ? self->tap : most;
     self->next_tap = self->next_tap < most ? self->next_tap : most;
     for (uint32_t i = 0; i < 2; i++) {
         self->drift[i].now = up_limit(self->drift[i].now, 0.0f, REVERB_AHEAD);
-        float step = up_limit(self->drift[i].step, -0.25f, 0.25f); // 16 frames a look
+        float step = up_limit(self->drift[i].step, -REVERB_DRIFT, REVERB_DRIFT);
         self->drift[i].step = step * (float)self->left > -0.5f - self->drift[i].now ? step : 0.0f;
     }
 }

@@ -13,6 +13,9 @@ void up_route_put(const up_route_t *self, float *words, size_t n_words, float po
         value = up_fma(self->high - self->low, p, self->low);
     }
     value = p >= 1.0f ? self->high : p <= 0.0f ? self->low : value; // the ends exactly
+    if (self->curve < 0.0f) {
+        value = (float)(int32_t)(up_limit(value, 0.0f, 255.0f) + 0.5f);
+    }
     words[(size_t)self->index] = up_is_finite(value) ? value : self->low;
 }
 

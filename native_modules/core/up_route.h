@@ -7,7 +7,8 @@
 
 UP_BEGIN_C
 
-// Where a position 0..1 takes a parameter: low + (high - low) p, or with curve > 0 low (high / low)^p.
+// Where a position 0..1 takes a parameter: low + (high - low) p, with curve > 0 low (high / low)^p, with curve < 0
+// the nearest whole number, 0..255: a choice.
 typedef struct {
     float index, low, high, curve; // index: of the word in the effect's state
 } up_route_t;

@@ -65,7 +65,7 @@ def test_a_rig_is_changed_while_it_plays_and_saved(board):
         session.do("save")
     assert path.read_text() == RIG.replace(
         'Neural("gru4.upm")', "Neural(path='gru10.upm')"
-    ).replace("Gain(db=-6)", "Gain(db=3.0), Gain(db=-12.0)") + ("rig.bypass('gain')\n")
+    ).replace("Gain(db=-6)", "Gain(db=3.0), Gain(db=-12.0)") + ("rig.bypass('gain2')\n")
 
 
 @pytest.mark.toolchain(*M7)

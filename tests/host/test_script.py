@@ -111,3 +111,41 @@ def test_tables_are_saved_too(tmp_path):
         ],
         "tempo_bpm": 90,
     }
+
+
+def test_line_ends_and_odd_characters_stay(tmp_path):
+    text = '"""A\x0cB \u2028."""\r\nrig = Rig(Gain(db=1), Gate())\r\nrig.bypass("gain")\r\n'
+    path = tmp_path / "rig.py"
+    path.write_bytes(text.encode())
+    save(path, [("set", 0, "db", 2)])
+    assert path.read_bytes().decode() == text.replace("db=1", "db=2")
+    save(path, [("off", "gain", False), ("off", "gate", True)])
+    assert path.read_bytes().decode().endswith("Gate())\r\nrig.bypass('gate')\r\n")
+
+
+def test_what_cannot_be_counted_or_read_is_left_alone(tmp_path):
+    for text, edit, words in (
+        ("rig = Rig(*some, Gain(db=0))\n", ("set", 0, "db", 1), "line 1: effect 1 is not written"),
+        ("rig = Rig(\n", ("set", 0, "db", 1), "line 1"),
+        ("rig = Rig((Gain()))\n", ("set", 0, "db", 1), None),
+        ("rig = Rig((Gain()), Gate())\n", ("remove", 0), "by hand"),
+    ):
+        if words is None:
+            compile(edited(tmp_path, edit, text=text), "rig.py", "exec")
+            continue
+        with pytest.raises(UpedalError, match=words):
+            edited(tmp_path, edit, text=text)
+        assert (tmp_path / "rig.py").read_text() == text
+
+
+def test_a_swapped_entry_of_a_table_keeps_its_name_and_switch(tmp_path):
+    table = {"effects": [{"type": "Neural", "path": "a.upm", "name": "amp", "off": True}]}
+    new = {"type": "Neural", "path": "b.upm"}
+    found = edited(
+        tmp_path,
+        ("replace", 0, new),
+        ("off", "gone", False),
+        text=json.dumps(table),
+        name="r.json",
+    )
+    assert json.loads(found)["effects"] == [{**new, "name": "amp", "off": True}]

@@ -85,8 +85,8 @@ def test_a_loop_comes_back():
 
 
 def test_too_little_memory_is_said_with_what_would_fit():
-    if not MICROPYTHON:
-        return  # CPython has enough
+    if not MICROPYTHON or sys.platform == "linux":
+        return  # a PC has enough: its MicroPython's heap grows
     for effect, text in (
         (Delay(max_delay_ms=10000, ping_pong=True), "Delay needs 3"),
         (Looper(max_s=600), "Looper needs 1152"),

@@ -38,6 +38,9 @@ static uint64_t audio_now(void) {
 }
 
 static mp_obj_t audio_clock(mp_obj_t rate, mp_obj_t instructions) {
+    if (mp_obj_get_int(rate) <= 0 || mp_obj_get_int(instructions) <= 0) {
+        mp_raise_ValueError(MP_ERROR_TEXT("rate and instructions must be above 0"));
+    }
     audio.skipped = audio.in = audio.lost = audio.out = audio.starved = 0;
     audio.rate_hz = mp_obj_get_int(rate);
     audio.per_frame = mp_obj_get_int(instructions);
@@ -58,6 +61,9 @@ static mp_obj_t audio_source(mp_obj_t words) {
 static MP_DEFINE_CONST_FUN_OBJ_1(audio_source_obj, audio_source);
 
 static mp_obj_t audio_us(void) {
+    if (!audio.per_frame) {
+        mp_raise_ValueError(MP_ERROR_TEXT("expected audio.clock() first"));
+    }
     uint64_t us = audio_now() * 1000000u / ((uint64_t)audio.per_frame * audio.rate_hz);
     return MP_OBJ_NEW_SMALL_INT(us & 0x3fffffff);
 }

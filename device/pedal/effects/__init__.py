@@ -14,8 +14,10 @@ and, where it has something to say,
     natives(buf)      a list of such calls, where one is not enough
     PARAMS, state     as effect.py says: knobs, oscillators and scenes then move its parameters
     send              a parameter 0..1, of effects that ring on when switched off: the engine then
-                      closes their input and lets them play
-    right             the second channel of a stereo effect, which must come last
+                      closes their input and lets them play; kept_send is then what it was
+    right             the second channel of a stereo effect, a memoryview of as many frames as the
+                      longest block has; it must come last
+    name, starts_off  where it has them: what the rig calls it, and whether it begins bypassed
     set_clock(frames) frames a beat of the rig's clock
     lighter(on)       play a cheaper version of itself, or not: on overload; False if it has none
 """

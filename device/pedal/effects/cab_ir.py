@@ -3,6 +3,8 @@
 from array import array
 from struct import pack_into
 
+import pedal_fx
+
 from pedal import store
 from pedal.effects.effect import Effect, parameters
 from pedal.io.wav import WavReader
@@ -66,12 +68,12 @@ class CabIR(Effect):
 
     def reset(self):
         """Forget the past; parameters and taps stay."""
-        state = memoryview(self.state)
-        for first, end in ((_TAPS_WORD, self.words), (self.words + self._length, len(state))):
-            for at in range(first, end):
-                state[at] = 0.0
+        state = self.state
+        for at in range(_TAPS_WORD, self.words):
+            state[at] = 0.0
         if len(state) > self.words:
-            pack_into("I", self.state, 4 * _TAPS_WORD, self._length)
+            pedal_fx.clear(state, self.words + self._length)
+            pack_into("I", state, 4 * _TAPS_WORD, self._length)
 
 
 def prepared_name(path, taps, minimum_phase):

@@ -5,7 +5,8 @@ from struct import pack_into
 
 import pedal_fx
 
-_GRID = 16384  # values are multiples of 1 / 16384, so that targets parse a number to the same bits
+# Values are multiples of 1 / 16384, large ones of 1 / 64: so that all targets parse a number to the same bits.
+_GRID, _COARSE = 16384, 64
 _NONE = array("f")
 
 
@@ -39,7 +40,8 @@ def checked(owner, spec, value):
         if value == float("-inf") and name.endswith("db"):
             return low
         if low <= value <= high:
-            return round(value * _GRID) / _GRID
+            grid = _GRID if -128 < value < 128 else _COARSE
+            return round(value * grid) / grid
     except TypeError:
         pass
     raise ValueError(f"{owner}: {name}={value!r}; expected {low} to {high}")
@@ -65,9 +67,13 @@ def values(effect):
     """{parameter: value} of any effect, to the grid's four digits."""
     found = {}
     for at, spec in enumerate(getattr(effect, "PARAMS", ())):
-        value = effect.state[at + 1]
-        found[spec[0]] = spec[2][round(value)] if isinstance(spec[2], tuple) else round(value, 4)
+        found[spec[0]] = shown(spec, effect.state[at + 1])
     return found
+
+
+def shown(spec, value):
+    """What a state's number means for the parameter `spec`: a choice, or the number to the grid's four digits."""
+    return spec[2][round(value)] if isinstance(spec[2], tuple) else round(value, 4)
 
 
 class Effect:

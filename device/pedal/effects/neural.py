@@ -7,6 +7,7 @@ import pedal_fx
 import pedal_nn
 
 from pedal import store
+from pedal.effects.effect import put
 from pedal.effects.gain import Gain
 
 try:
@@ -78,9 +79,19 @@ class _Net:
             raise ValueError(f"{path}: {error}")  # noqa: B904 - MicroPython has no chaining
         self.rate_hz, self.prewarm = pedal_nn.info(self.blob)[:2]
         self.run = self.model.process
+        self._rested = self._with = None  # the arena after reset(), and the knobs it was for
 
     def reset(self, knobs):
-        """The state after `prewarm` frames of silence."""
+        """The state after `prewarm` frames of silence; kept, as running them while it plays takes too long."""
+        given = bytes(knobs)
+        if self._rested and self._with == given:
+            self.arena[:] = self._rested
+            return
+        self._run_in(knobs)
+        if self.prewarm:
+            self._rested, self._with = bytes(self.arena), given
+
+    def _run_in(self, knobs):
         self.model.reset()
         if len(knobs):
             self.model.knobs(knobs)
@@ -101,9 +112,9 @@ class Neural:
 
     atomic = True
 
-    def __init__(self, path, *, knobs=None, resample=False, level=None, fallback=None):
+    def __init__(self, path, *, knobs=None, resample=False, level=None, fallback=None, **values):
         """path: a .upm, looked for as store.find() says; knobs: one value for each of the model's,
-        in the file's units, or None for the file's defaults; resample: where the rig runs at 44100
+        in the file's units, or None for the file's defaults; or each by its name; resample: where the rig runs at 44100
         and the model at 48000 Hz, or the reverse, convert there and back (55 kB of memory); level:
         "calibrated" plays the model at the level of its capture, where file and board tell dBu at
         full scale, "normalized" at -18 dB, "raw" as it is; None is calibrated where both tell, else
@@ -115,6 +126,8 @@ class Neural:
         self._net = self._first = _Net(path)
         self.rate_hz, self.prewarm = self._net.rate_hz, self._net.prewarm
         self._make_knobs(knobs)
+        for name in values:
+            put(self, name, values[name])
         self._second = _Net(fallback) if fallback else None
         if self._second and (self._second.rate_hz, _knobs(self._second.blob)) != (
             self.rate_hz,

@@ -4,10 +4,21 @@ Not tried on hardware.
 """
 
 
-def open_audio(board, *, irq=False, instrument=False, channel=0, machine=None, make=None):
+def open_audio(
+    board,
+    *,
+    block=None,
+    reserve=None,
+    irq=False,
+    instrument=False,
+    channel=0,
+    machine=None,
+    make=None,
+):
     """-> (source and sink, codec or None); Engine(rig, audio, audio) plays through the first.
 
-    board: the module pedal.board; irq: as I2SPair has it; instrument: gain before the ADC for a
+    board: the module pedal.board; reserve: blocks of `block` frames that the output holds ahead,
+    where audio is by I2S (by PIO it is always one); irq: as I2SPair has it; instrument: gain before the ADC for a
     guitar, where the codec has one; channel: the input's. machine, make: instead of the module
     machine, and of I2SPair or Duplex. The codec starts when the Engine starts the clocks.
     """
@@ -34,6 +45,8 @@ def open_audio(board, *, irq=False, instrument=False, channel=0, machine=None, m
         if make is None:
             from pedal.io.i2s_pair import I2SPair as make
         keys.update(rx=board.AUDIO_RX, tx=board.AUDIO_TX, bits=board.AUDIO_BITS or 24, irq=irq)
+        if reserve:
+            keys.update(ahead=reserve * block, ring=reserve + 1)
     return make(board.RATE_HZ, **keys), codec
 
 

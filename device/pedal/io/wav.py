@@ -181,8 +181,22 @@ class WavWriter:
         block = len(buf)
         if block != self._block:
             self.prepare(block)
+        pedal_fx.pack(buf, self._raw, self.bits, self.channels)
+        self._put(block, frames)
+
+    def write2(self, left, right, frames):
+        """As write(), each channel its own block; the left alone where the file has not two."""
+        if self.channels != 2:
+            self.write(left, frames)
+            return
+        block = len(left)
+        if block != self._block:
+            self.prepare(block)
+        pedal_fx.pack2(left, right, self._raw, self.bits)
+        self._put(block, frames)
+
+    def _put(self, block, frames):
         raw = self._raw
-        pedal_fx.pack(buf, raw, self.bits, self.channels)
         if frames == block:
             self._file.write(raw)
         else:
