@@ -40,7 +40,7 @@ class Engine:
     """Plays `source` through `rig` into `sink`.
 
     source.readinto(buf) -> frames read, 0 at the end; sink.write(buf, frames), and write2(left, right,
-    frames) for a rig whose last effect is stereo. Both may have prepare(block), called once beforehand,
+    frames) for a rig whose last effect is stereo; pause() says that what comes late now is meant to. Both may have prepare(block), called once beforehand,
     close(), and `xruns`, the blocks they lost. A source that waits for real sound has `realtime` set: only
     there does a rig get lighter when its limit is passed.
 
@@ -62,7 +62,7 @@ class Engine:
         self._polls = []  # of controls, called with the frame
         self._right = [None]  # the second channel
         stereo(rig.effects, self.block)
-        self._links = Links(rig, self._buf, self._fault)
+        self._links = Links(rig, self._buf, self._fault, self._quiet)
         self._realtime = getattr(source, "realtime", False)
         self.overload = Overload(rig, self)
         for end in (source, sink):
@@ -204,6 +204,13 @@ class Engine:
         """Fade the output out, call function(*args), take up what it changed, fade in again."""
         self._links.change(function, args, self.frame)
         self._gather()
+
+    def _quiet(self):
+        """The rig was changed in silence, which may have taken long: the moment to collect, too."""
+        tidy()
+        for end in (self._source, self._sink):
+            if hasattr(end, "pause"):
+                end.pause()
 
     # ---- faults ----
 

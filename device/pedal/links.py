@@ -73,9 +73,10 @@ def right_of(link):
 class Links:
     """items: in the order of the work, links, ends, and the plain calls that join branches."""
 
-    def __init__(self, rig, buf, note):
-        """note(link, error): an effect could not be made ready, or a change raised (link: None)."""
-        self._rig, self._buf, self._note = rig, buf, note
+    def __init__(self, rig, buf, note, quiet):
+        """note(link, error): an effect could not be made ready, or a change raised (link: None); quiet(): changes
+        were made in silence."""
+        self._rig, self._buf, self._note, self._quiet = rig, buf, note, quiet
         self._kept = bytearray(4 * len(buf))
         self.keep = self._keep
         self._fade_frames = _FADE_MS * rig.rate_hz // 1000 + len(buf)
@@ -253,6 +254,7 @@ class Links:
                 self._note(None, error)
         self._silent = False
         self.build()
+        self._quiet()
 
 
 def _past(until, now):

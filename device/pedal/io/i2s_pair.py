@@ -219,6 +219,10 @@ class I2SPair:
         n[_UNDERRUNS] = (n[_UNDERRUNS] + 1) & _WRAP
         n[_ASTRAY] = 1  # not sent: aligning needs an output that has run dry
 
+    def pause(self):
+        """Blocks were let go on purpose, in silence: no xrun, but align both directions anew."""
+        self._n[_ASTRAY], self._n[_RUNNING] = 1, 0
+
     def _align(self):
         """Throw input away until a read waits, then let the output play `ahead` frames of silence."""
         n = self._n
