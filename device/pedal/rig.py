@@ -4,6 +4,7 @@ from struct import pack_into
 
 from pedal.clock import Clock
 from pedal.effects.effect import checked, find, shown
+from pedal.heap import fill
 from pedal.modulate import Route
 from pedal.parts import holder, leaves_of, named, places, stereo
 
@@ -224,6 +225,7 @@ class Rig:
         for control in self.controls:
             if hasattr(control, "takeover"):
                 control.takeover()
+        fill()
         if wrong:
             raise wrong
 

@@ -108,15 +108,22 @@ class Knob(Control):
             self.moved.fire(position)
 
     def _meet(self, before, position):
-        """Release the routes that the knob meets on its way, and move those that follow it."""
-        targets, still = self._targets, False
-        for at in range(len(self.routes)):
-            target = targets[at] if at < len(targets) else -1
-            if target >= 0:
-                crossed = (before < target) != (position < target)
-                if not crossed and not -_NEAR <= position - target <= _NEAR:
-                    still = True
-                    continue
-                targets[at] = -1
-            put(self.routes[at], position)
-        self.waiting = still
+        """Release the routes that the knob meets on its way, and move those that follow it.
+
+        Short functions: MicroPython takes heap at each call of one with more than 11 words of variables.
+        """
+        self.waiting = False
+        at = len(self.routes)
+        while at:
+            at -= 1
+            self._meet_one(at, before, position)
+
+    def _meet_one(self, at, before, position):
+        target = self._targets[at] if at < len(self._targets) else -1
+        if target >= 0:
+            far = position - target
+            if (before < target) == (position < target) and not -_NEAR <= far <= _NEAR:
+                self.waiting = True
+                return
+            self._targets[at] = -1
+        put(self.routes[at], position)
