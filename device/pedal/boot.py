@@ -58,6 +58,10 @@ def start(path="/rig.py", *, remote=False, audio=None):
     """
     import pedal.board as board
 
+    if board.AUDIO == "wav":  # an emulated board has no pins
+        from pedal import pretend
+
+        pretend.install()
     log, keep = Log(_LOG, interval=board.RATE_HZ), Keep(_SETTINGS)
     if keep.note:
         log.note("settings: " + keep.note)
@@ -75,9 +79,12 @@ def start(path="/rig.py", *, remote=False, audio=None):
     except Exception as error:  # noqa: BLE001 - such as one too large for the memory
         _fail(log, error)
         rig = Rig()
+        rig.error = f"{type(error).__name__}: {error}"
         engine = _engine(rig, audio, remote, log, keep)
     if remote:
-        print(json.dumps({"ready": [name for name, _ in rig.names], "rate_hz": rig.rate_hz}))
+        ready = {"ready": [name for name, _ in rig.names], "rate_hz": rig.rate_hz}
+        ready["error"] = rig.error
+        print(json.dumps(ready))
     try:
         engine.run()
     except Exception as error:
@@ -104,12 +111,16 @@ def make(path, log, keep):
     if _resets(keep) >= _RESETS:
         log.note(f"watchdog: the board was reset {_RESETS} times in a row; the rig is left out")
         log.write()
-        return Rig()
+        rig = Rig()
+        rig.error = "left out after resets by the watchdog"
+        return rig
     try:
         return load_rig(path)
     except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever the script did, the pedal passes sound
         _fail(log, error)
-        return Rig()
+        rig = Rig()
+        rig.error = f"{type(error).__name__}: {error}"
+        return rig
 
 
 def _fail(log, error):

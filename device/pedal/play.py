@@ -65,9 +65,11 @@ def load_rig(path):
     names = {"__name__": "rig", "__file__": path}
     with open(path) as file:
         exec(compile(file.read(), path, "exec"), names)  # noqa: S102 - the rig is the user's program
-    if "rig" not in names:
-        raise ValueError(f"{path}: defines no `rig`; expected rig = Rig(...)")
-    return names["rig"]
+    rig = names.get("rig")
+    if not hasattr(rig, "effects") or not hasattr(rig, "rate_hz"):
+        found = f"`rig` is a {type(rig).__name__}" if "rig" in names else "defines no `rig`"
+        raise ValueError(f"{path}: {found}; expected rig = Rig(...)")
+    return rig
 
 
 def main(rig, source, sink, *, block=None, models=None, moves=None):

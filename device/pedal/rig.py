@@ -37,7 +37,7 @@ class Rig:
         watchdog_ms: the board starts anew when no block was played for so long; it cannot be taken back;
         reserve: blocks that the output holds ahead, 2..32, where audio is by I2S: so long may a recall of a
         scene take, and so much later is the sound."""
-        self.block = block or getattr(board, "BLOCK", _BLOCK)
+        self.block = getattr(board, "BLOCK", _BLOCK) if block is None else block
         self.rate_hz = rate_hz or getattr(board, "RATE_HZ", _RATE_HZ)
         if not 1 <= self.block <= 4096:
             raise ValueError(f"block of {self.block} frames; expected 1 to 4096")
@@ -45,6 +45,7 @@ class Rig:
             raise ValueError(f"reserve of {reserve} blocks; expected 2 to 32")
         self.limit, self.watchdog_ms, self.reserve = limit, watchdog_ms, reserve
         self.engine = None  # the one that plays it
+        self.error = None  # why this is not the rig that was asked for
         self.modulators = []
         self.scenes = {}
         self.scene = None  # the one last recalled

@@ -1,6 +1,7 @@
 """The command line: one do_<verb>() each, imports inside the verb, errors without a traceback."""
 
 import argparse
+import math
 import sys
 
 from . import __version__
@@ -312,6 +313,8 @@ def do_sim(args):
         args.rig, args.input, args.output, on=args.on, block=args.block, moves=args.moves
     )
     _print(*(f"{key}: {value}" for key, value in result.items()))
+    if result["peak"] > 1:
+        _print(f"  {20 * math.log10(result['peak']):+.1f} dBFS: a converter would clip")
     return 1 if result.get("faults") else 0
 
 
@@ -327,12 +330,14 @@ def do_deploy(args):
 
 
 def do_live(args):
+    from .board import load
     from .deploy import deploy
     from .emulator import Emulator
-    from .live import run
+    from .live import loop, run
 
     if args.emulator:
-        card = {"in.wav": open(args.input, "rb").read()} if args.input else None
+        rate_hz = load(args.board or args.emulator).rate_hz
+        card = {"in.wav": loop(args.input, rate_hz)} if args.input else None
         with Emulator(args.emulator, card=card) as board:
             deploy(args.rig, emulator=board, board=args.board)
             return 1 if run(args.rig, board.port, args.commands) else 0
@@ -521,7 +526,7 @@ def _verbs(add):
     where.add_argument("--port", help="such as /dev/ttyACM0")
     where.add_argument("--emulator", help="an emulated board, to try it, such as emu_m7")
     p.add_argument("--board", help="profile, where the device does not tell which it is")
-    p.add_argument("--input", help="with --emulator: the WAV that it plays over and over")
+    p.add_argument("--input", help="with --emulator: a recording; its first second plays over and over")
     p.add_argument("--do", dest="commands", action="append", default=[], help="a command instead of typing; repeatable")
 
     p = add("flash", "put stock MicroPython on a board (docs/firmware.md)")

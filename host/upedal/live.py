@@ -16,6 +16,7 @@ from .errors import BoardError, UpedalError
 _START = "from pedal.boot import start\nstart(remote=True)\n"
 _ANSWER_S = 20
 _PART = 192  # bytes of a file in one command
+_LOOP_S = 1.0  # that an emulated board keeps in memory
 HELP = """\
   show                        effects, parameters, what is off, scenes
   delay.mix 0.3               set a parameter (a number or one of its words)
@@ -273,11 +274,32 @@ def _table(words):
     return table
 
 
+def loop(path, rate_hz):
+    """The first seconds of a recording as the WAV that an emulated board plays over and over. -> bytes"""
+    import io
+
+    import soundfile
+
+    try:
+        x, found = soundfile.read(path, dtype="float32", always_2d=True)
+    except (soundfile.LibsndfileError, OSError) as error:
+        raise UpedalError(f"{path}: {error}; expected an audio file") from None
+    if found != rate_hz:
+        raise UpedalError(f"{path}: {found} Hz; expected {rate_hz} Hz, as the board")
+    if not len(x):
+        raise UpedalError(f"{path}: no samples")
+    file = io.BytesIO()
+    soundfile.write(file, x[: round(_LOOP_S * rate_hz), 0], rate_hz, "PCM_16", format="WAV")
+    return file.getvalue()
+
+
 def run(rig_path, port, commands=(), say=print, read=input):
     """Commands given, or typed until quit or the end of input. -> how many failed"""
     failed = 0
     with Live(port) as live:
         session = Session(live, rig_path)
+        if live.ready.get("error"):
+            raise UpedalError(f"{rig_path}: the pedal plays it not: {live.ready['error']}")
         say(
             f"{port}: playing {' > '.join(live.ready['ready']) or 'nothing'}; `help` lists the commands"
         )
@@ -288,7 +310,7 @@ def run(rig_path, port, commands=(), say=print, read=input):
                 text = session.do(line)
             except (UpedalError, BoardError, TypeError) as error:
                 failed += 1
-                text = f"{error}"
+                text = f"{line}: {str(error).removeprefix(f'{port}: ')}"
             if text:
                 say(text)
         if session.edits:

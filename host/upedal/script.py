@@ -55,16 +55,48 @@ def _edit_script(path, text, step):
         return _with_keyword(text, call, step[2], repr(step[3]))
     if kind == "replace":
         call = _leaf(path, tree, rig, step[1])
-        return _splice(text, call, source(step[2]))
+        return _imported(_splice(text, call, source(step[2])), step[2])
     if kind == "remove":
         return _without(path, text, rig, _leaf(path, tree, rig, step[1], direct=True))
     if kind == "insert":
-        return _inserted(text, rig, step[1], source(step[2]))
+        return _imported(_inserted(text, rig, step[1], source(step[2])), step[2])
     if kind == "tempo":
         return _with_keyword(text, rig, "tempo_bpm", repr(step[1]))
     if kind == "off":
         return _with_line(text, tree, f"rig.bypass({step[1]!r})", step[2])
     return _with_scene(text, tree, step[1], step[2])
+
+
+def _imported(text, table):
+    """The script with the classes of a table in its `from pedal import ...`, or in one of its own."""
+    tree = ast.parse(text)
+    known = {name for line in tree.body for name in _given(line)}
+    for name in sorted(_types(table) - known):
+        lines = [line for line in ast.parse(text).body if isinstance(line, ast.ImportFrom)]
+        places = [line for line in lines if line.module == "pedal" and line.names[0].name != "*"]
+        if places:
+            end = _span(text, places[0].names[-1])[1]
+            text = f"{text[:end]}, {name}{text[end:]}"
+        elif not any(line.module == "pedal" for line in lines):
+            start = _span(text, tree.body[0])[0] if not lines else _span(text, lines[0])[0]
+            text = f"{text[:start]}from pedal import {name}\n{text[start:]}"
+    return text
+
+
+def _given(line):
+    """The names that a line of the script defines or imports."""
+    if isinstance(line, (ast.Import, ast.ImportFrom)):
+        return [alias.asname or alias.name for alias in line.names]
+    return [getattr(line, "name", "")]
+
+
+def _types(table):
+    if isinstance(table, list):
+        return set().union(*map(_types, table))
+    if isinstance(table, dict):
+        inner = set().union(*map(_types, table.values()))
+        return inner | {table["type"]} if "type" in table else inner
+    return set()
 
 
 def _parse(path, text):

@@ -11,6 +11,9 @@
 #ifndef UP_CLIP_H
 #define UP_CLIP_H
 
+#if defined(__SSE2__)
+#include <xmmintrin.h>
+#endif
 #include "up_drive.h"
 
 #define DRIVE_INLINE static inline __attribute__((always_inline))
@@ -22,8 +25,10 @@
 
 // Correctly rounded where there is an instruction; elsewhere within 2e-7.
 static inline float drive_root(float x) {
-    #if (defined(__ARM_FP) && (__ARM_FP & 4)) || defined(__SSE2__) || defined(__aarch64__)
-    return __builtin_sqrtf(x);
+    #if defined(__SSE2__)
+    return _mm_cvtss_f32(_mm_sqrt_ss(_mm_set_ss(x)));
+    #elif (defined(__ARM_FP) && (__ARM_FP & 4)) || defined(__aarch64__)
+    return __builtin_sqrtf(x); // without -fno-math-errno it needs libm
     #else
     float y = up_from_bits(0x5f3759dfu - (up_bits(x) >> 1)), half = 0.5f * x;
     for (int i = 0; i < 3; i++) {

@@ -152,11 +152,20 @@ def write(model, name, *, warn=print):
     return _HEADER.format(**_values(model, name)).encode()
 
 
+def _sources():
+    """The core's files that models need, and sample formats and rates; not the effects."""
+    effects = set((CORE / "up_effects.inc").read_text().split('"')[1::2]) - {"up_fx.c", "up_resample.c"}
+    effects |= {name[:-1] + "h" for name in effects}
+    effects |= {"up_effect.h", "up_kernels.h", "up_math.h", "up_clip.h", "up_fir_vfp.h"}
+    found = [p for p in sorted(CORE.glob("up_*")) if p.suffix in (".c", ".h")]
+    return [p for p in found if p.name not in effects]
+
+
 def write_folder(model, folder, name=None, *, warn=print):
     """The header, the core's sources, an example and how to build it, into a folder; bytes written.
     name: the model's in C; by default the folder's. Files are replaced one by one, the header last."""
     folder = Path(folder)
-    sources = [p for p in sorted(CORE.glob("up_*")) if p.suffix in (".c", ".h")]
+    sources = _sources()
     if not sources:
         raise UpedalError(f"{CORE}: no sources of the core; expected up_model.c and the like")
     values = _values(model, name or folder.resolve().name)

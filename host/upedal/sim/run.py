@@ -43,6 +43,8 @@ def run(
     meanwhile (device/pedal/moves.py).
     """
     rig_path, in_wav, out_wav = (Path(path).resolve() for path in (rig_path, in_wav, out_wav))
+    if not out_wav.parent.is_dir():
+        raise UpedalError(f"{out_wav.parent}: no such folder; expected one for {out_wav.name}")
     moves = Path(moves).resolve() if moves else None
     asked = [(rig_path, "a rig script"), (in_wav, "an audio file")]
     asked += [(moves, "lines of seconds, target, value")] if moves else []
@@ -87,7 +89,17 @@ def _run(rig_path, in_wav, out_wav, on, block, model_dir, moves, progress):
             for name, wav in cabinets(rig_path, model_dir=model_dir).items():
                 (Path(folder) / name).write_bytes(wav)
             result = _local(_CABINETS.format(folder) + call, on)
-    return {**result, "on": on, "seconds": time.monotonic() - start}
+    seconds = time.monotonic() - start
+    return {**result, "peak": _peak(out_wav), "on": on, "seconds": seconds}
+
+
+def _peak(wav):
+    """The output's largest magnitude: above 1.0 a converter clips."""
+    import numpy as np
+    import soundfile
+
+    x = soundfile.read(wav, dtype="float32")[0]
+    return float(np.max(np.abs(x))) if x.size else 0.0
 
 
 def _local(call, on):
@@ -156,7 +168,7 @@ def _failed(on, printed, rig_path=None):
         last = last.replace("/rig.py", str(rig_path))
     places = re.findall(r'File "([^"]+)", line (\d+)', printed)
     own = [(name, line) for name, line in places if not _ours(name)]
-    text = last.removeprefix("ValueError: ")
+    text = last.removeprefix("ValueError: ").removeprefix("KeyError: ").strip('"')
     if own:
         name, line = own[-1]
         return UpedalError(f"{rig_path or name}, line {line}: {text} (on {on})")
