@@ -64,7 +64,7 @@ void up_knobs(float *x, size_t n_words, void *state, size_t bytes) {
 static float *route_held(void *state, size_t size, size_t bytes, size_t *n_frames) {
     size_t room = (bytes - size) / sizeof(float);
     *n_frames = *n_frames < room ? *n_frames : room;
-    return (float *)((uint8_t *)state + size);
+    return (float *)state + size / sizeof(float);
 }
 
 void up_keep(float *x, size_t n_frames, void *state, size_t bytes) {
