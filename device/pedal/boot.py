@@ -77,9 +77,7 @@ def start(path="/rig.py", *, remote=False, audio=None):
     try:
         engine = _engine(rig, audio, remote, log, keep)
     except Exception as error:  # noqa: BLE001 - such as one too large for the memory
-        _fail(log, error)
-        rig = Rig()
-        rig.error = f"{type(error).__name__}: {error}"
+        rig = _fail(log, error)
         engine = _engine(rig, audio, remote, log, keep)
     if remote:
         ready = {"ready": [name for name, _ in rig.names], "rate_hz": rig.rate_hz}
@@ -111,22 +109,25 @@ def make(path, log, keep):
     if _resets(keep) >= _RESETS:
         log.note(f"watchdog: the board was reset {_RESETS} times in a row; the rig is left out")
         log.write()
-        rig = Rig()
-        rig.error = "left out after resets by the watchdog"
-        return rig
+        return _bypass("left out after resets by the watchdog")
     try:
         return load_rig(path)
     except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever the script did, the pedal passes sound
-        _fail(log, error)
-        rig = Rig()
-        rig.error = f"{type(error).__name__}: {error}"
-        return rig
+        return _fail(log, error)
 
 
 def _fail(log, error):
+    """Tell the log and the console, and let the signal through."""
     log.note(error)
     log.write()
     print_error(error)
+    return _bypass(f"{type(error).__name__}: {error}")
+
+
+def _bypass(why):
+    rig = Rig()
+    rig.error = why
+    return rig
 
 
 def print_error(error):

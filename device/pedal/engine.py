@@ -40,9 +40,10 @@ class Engine:
     """Plays `source` through `rig` into `sink`.
 
     source.readinto(buf) -> frames read, 0 at the end; sink.write(buf, frames), and write2(left, right,
-    frames) for a rig whose last effect is stereo; pause() says that what comes late now is meant to. Both may have prepare(block), called once beforehand,
-    close(), and `xruns`, the blocks they lost. A source that waits for real sound has `realtime` set: only
-    there does a rig get lighter when its limit is passed.
+    frames) for a rig whose last effect is stereo. Both may have prepare(block), called once beforehand,
+    close(), pause(), which says that what comes late now is meant to, and `xruns`, the blocks they lost.
+    A source that waits for real sound has `realtime` set: only there does a rig get lighter when its
+    limit is passed.
 
     step() plays one block: frames played, 0 at the end of the source. It allocates nothing.
     """
