@@ -17,7 +17,6 @@
 #include "up_drive.h"
 
 #define DRIVE_INLINE static inline __attribute__((always_inline))
-#define DRIVE_ONCE static __attribute__((noinline)) // code lies in RAM on a pedal: not a copy at every call
 #define DRIVE_TINY 1e-18f    // added to the input: filters that ring out do not reach denormal numbers
 #define DRIVE_LOW 0.4f       // where the lopsided curve's lower half ends, the upper's is 1
 #define DRIVE_DC_HZ 8.0f     // below that is blocked after the curve
@@ -208,27 +207,23 @@ DRIVE_INLINE float drive_low(float x, float *s, float share) {
     return y;
 }
 
-DRIVE_ONCE float drive_share(float hz, float rate_hz) {
+UP_ONCE float drive_share(float hz, float rate_hz) {
     float t = up_tan_half_turns(up_limit(hz / rate_hz, 1e-5f, 0.45f));
     return t / (1.0f + t);
 }
 
-DRIVE_ONCE float drive_slow_share(float hz, float rate_hz) { // for a corner that is low, tan a = a
+UP_ONCE float drive_slow_share(float hz, float rate_hz) { // for a corner that is low, tan a = a
     float t = up_limit(UP_PI * hz / rate_hz, 1e-6f, 0.2f);
     return t / (1.0f + t);
 }
 
-DRIVE_ONCE float drive_gain(float db) {
+UP_ONCE float drive_gain(float db) {
     return up_from_db(up_limit(db, -80.0f, 80.0f));
 }
 
 static void drive_rest(up_clipper_t *self) {
     *self = (up_clipper_t){ .mode = self->mode };
     self->root = ((self->mode - 1u) >> 2) == UP_CLIP_HARD ? 0.0f : 1.0f;
-}
-
-DRIVE_ONCE void drive_glide(up_glide_t *glide, float target, float rate_hz, bool at_rest) {
-    up_glide(glide, target, rate_hz, at_rest);
 }
 
 // A new curve or another oversampling: fade out, change, fade in.
@@ -271,7 +266,7 @@ static void drive_after(up_clipper_t *self, float *x, size_t n, float dc_share, 
 }
 
 // x through the curve at the higher rate.
-DRIVE_ONCE void drive_clip(up_clipper_t *self, float *x, size_t n) {
+UP_ONCE void drive_clip(up_clipper_t *self, float *x, size_t n) {
     float buffer[8 * UP_CONTROL];
     uint32_t stages = (self->mode - 1u) & 3u;
     float *u = drive_up(self, x, buffer, n, stages);

@@ -318,28 +318,17 @@ static bool delay_open(up_delay_t *self, size_t words, uint32_t channels) {
     words /= channels;
     words = words < (1u << 24) ? words : 1u << 24;
     self->frames = words > 4 * UP_DELAY_GUARD ? (uint32_t)(words - UP_DELAY_GUARD) & ~(DELAY_CONTROL - 1) : 0;
-    self->left = self->left <= DELAY_CONTROL ? self->left : 0;
     self->done = 0;
     return self->frames > 0;
 }
 
-// As UP_PIECES, with this file's period.
-#define DELAY_PIECES(self, x, n, channels, run) \
-    while (n) { \
-        if ((self)->left == 0) { \
-            delay_look(self, channels); \
-            (self)->left = DELAY_CONTROL; \
-        } \
-        size_t m_ = up_until_control(&(self)->left, n); \
-        run(self, x, m_); \
-        x += m_; \
-        n -= m_; \
-    }
+#define DELAY_LOOK(s) delay_look(s, 1)
+#define DELAY_LOOK2(s) delay_look(s, 2)
 
 void up_delay(float *x, size_t n_frames, void *state, size_t bytes) {
     up_delay_t *self = state;
     if (delay_open(self, (bytes - sizeof(*self)) / sizeof(float), 1)) {
-        DELAY_PIECES(self, x, n_frames, 1, delay_run)
+        UP_PIECES_OF(DELAY_CONTROL, self, x, n_frames, DELAY_LOOK, delay_run)
     }
 }
 
@@ -348,6 +337,6 @@ void up_delay2(float *x, size_t n_frames, void *state, size_t bytes) {
     size_t words = (bytes - sizeof(*self)) / sizeof(float);
     self->right = (uint32_t)(words - UP_RIGHT);
     if (words > UP_RIGHT && delay_open(self, words - UP_RIGHT, 2)) {
-        DELAY_PIECES(self, x, n_frames, 2, delay2_run)
+        UP_PIECES_OF(DELAY_CONTROL, self, x, n_frames, DELAY_LOOK2, delay2_run)
     }
 }

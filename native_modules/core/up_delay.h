@@ -23,9 +23,6 @@
 
 UP_BEGIN_C
 
-#ifndef UP_RIGHT
-#define UP_RIGHT 512
-#endif
 #define UP_DELAY_GUARD 320
 
 typedef struct {

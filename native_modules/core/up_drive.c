@@ -6,9 +6,9 @@
 
 static void boost_control(up_boost_t *self) {
     bool at_rest = !self->awake;
-    drive_glide(&self->gain, drive_gain(self->gain_db), self->rate_hz, at_rest);
-    drive_glide(&self->treble, drive_gain(self->treble_db) - 1.0f, self->rate_hz, at_rest);
-    drive_glide(&self->corner, drive_share(self->frequency_hz, self->rate_hz), self->rate_hz, at_rest);
+    up_glide(&self->gain, drive_gain(self->gain_db), self->rate_hz, at_rest);
+    up_glide(&self->treble, drive_gain(self->treble_db) - 1.0f, self->rate_hz, at_rest);
+    up_glide(&self->corner, drive_share(self->frequency_hz, self->rate_hz), self->rate_hz, at_rest);
     self->low = up_clean(self->low);
     self->awake = 1;
 }
@@ -39,9 +39,9 @@ void up_boost(float *x, size_t n_frames, void *state, size_t bytes) {
 static void overdrive_control(up_overdrive_t *self) {
     bool at_rest = !self->awake;
     float tone = up_limit(self->tone, 0.0f, 1.0f), rate_hz = self->rate_hz;
-    drive_glide(&self->drive, drive_gain(self->drive_db) - 1.0f, rate_hz, at_rest);
-    drive_glide(&self->corner, drive_share(OVERDRIVE_HZ * up_exp2(3.6f * tone), rate_hz), rate_hz, at_rest);
-    drive_glide(&self->level, OVERDRIVE_CEILING * drive_gain(self->level_db), rate_hz, at_rest);
+    up_glide(&self->drive, drive_gain(self->drive_db) - 1.0f, rate_hz, at_rest);
+    up_glide(&self->corner, drive_share(OVERDRIVE_HZ * up_exp2(3.6f * tone), rate_hz), rate_hz, at_rest);
+    up_glide(&self->level, OVERDRIVE_CEILING * drive_gain(self->level_db), rate_hz, at_rest);
     self->low = drive_slow_share(OVERDRIVE_HZ, rate_hz);
     drive_choose(&self->clip, self->clipping >= 0.5f ? (float)UP_CLIP_ASYMMETRIC : 0.0f, self->oversample);
     self->awake = 1;
@@ -73,9 +73,9 @@ void up_overdrive(float *x, size_t n_frames, void *state, size_t bytes) {
 static void distortion_control(up_distortion_t *self) {
     bool at_rest = !self->awake;
     float db = up_fma(40.0f, up_limit(self->drive, 0.0f, 1.0f), up_limit(self->pre_gain_db, -80.0f, 80.0f));
-    drive_glide(&self->pre, drive_gain(db) / DISTORTION_CEILING, self->rate_hz, at_rest);
-    drive_glide(&self->corner, drive_share(self->tone_hz, self->rate_hz), self->rate_hz, at_rest);
-    drive_glide(&self->level, DISTORTION_CEILING * drive_gain(self->post_gain_db), self->rate_hz, at_rest);
+    up_glide(&self->pre, drive_gain(db) / DISTORTION_CEILING, self->rate_hz, at_rest);
+    up_glide(&self->corner, drive_share(self->tone_hz, self->rate_hz), self->rate_hz, at_rest);
+    up_glide(&self->level, DISTORTION_CEILING * drive_gain(self->post_gain_db), self->rate_hz, at_rest);
     drive_choose(&self->clip, self->mode, self->oversample);
     self->awake = 1;
 }
@@ -108,11 +108,11 @@ void up_distortion(float *x, size_t n_frames, void *state, size_t bytes) {
 static void fuzz_control(up_fuzz_t *self) {
     bool at_rest = !self->awake;
     float bias = up_limit(self->bias, 0.0f, 1.0f), gain = drive_gain(self->sustain_db);
-    drive_glide(&self->pre, gain, self->rate_hz, at_rest);
-    drive_glide(&self->dead, gain * FUZZ_DEAD * bias * bias, self->rate_hz, at_rest);
-    drive_glide(&self->octave_now, up_limit(self->octave, 0.0f, 1.0f), self->rate_hz, at_rest);
-    drive_glide(&self->corner, drive_share(self->tone_hz, self->rate_hz), self->rate_hz, at_rest);
-    drive_glide(&self->level, FUZZ_CEILING * drive_gain(self->level_db), self->rate_hz, at_rest);
+    up_glide(&self->pre, gain, self->rate_hz, at_rest);
+    up_glide(&self->dead, gain * FUZZ_DEAD * bias * bias, self->rate_hz, at_rest);
+    up_glide(&self->octave_now, up_limit(self->octave, 0.0f, 1.0f), self->rate_hz, at_rest);
+    up_glide(&self->corner, drive_share(self->tone_hz, self->rate_hz), self->rate_hz, at_rest);
+    up_glide(&self->level, FUZZ_CEILING * drive_gain(self->level_db), self->rate_hz, at_rest);
     drive_choose(&self->clip, (float)UP_CLIP_ASYMMETRIC, self->oversample);
     self->awake = 1;
 }

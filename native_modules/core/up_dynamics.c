@@ -4,21 +4,11 @@
 
 #define DYNAMICS_BUCKET_S 0.004f
 
-#define DYNAMICS_ONCE static __attribute__((noinline)) // code lies in RAM on a pedal: not a copy at every call
-
-DYNAMICS_ONCE float dynamics_gain(float db) {
-    return up_from_db(db);
-}
-
-DYNAMICS_ONCE void dynamics_glide(up_glide_t *glide, float target, float rate_hz, bool at_rest) {
-    up_glide(glide, target, rate_hz, at_rest);
-}
-
 static float dynamics_larger(float a, float b) { // a where b is not a number
     return b > a ? b : a;
 }
 
-DYNAMICS_ONCE float dynamics_window(up_window_t *self, float value, uint32_t puts) {
+UP_ONCE float dynamics_window(up_window_t *self, float value, uint32_t puts) {
     self->now = dynamics_larger(value, self->now);
     float most = dynamics_larger(self->now, self->past[0]);
     most = dynamics_larger(dynamics_larger(most, self->past[1]), self->past[2]);
@@ -49,12 +39,12 @@ static inline uint32_t dynamics_most(uint32_t most, float x) { // magnitudes ord
     return magnitude > most ? magnitude : most;
 }
 
-DYNAMICS_ONCE float dynamics_frames(float ms, float rate_hz) { // at least 1
+UP_ONCE float dynamics_frames(float ms, float rate_hz) { // at least 1
     return up_limit(ms * rate_hz * 1e-3f, 1.0f, 1e8f);
 }
 
 // The share of the way that one pole of `ms` goes in `step` frames: 1 - e^(-step / frames).
-DYNAMICS_ONCE float dynamics_share(float ms, float rate_hz, float step) {
+UP_ONCE float dynamics_share(float ms, float rate_hz, float step) {
     return 1.0f - up_exp2(-1.4426950f * step / dynamics_frames(ms, rate_hz));
 }
 
@@ -62,10 +52,10 @@ DYNAMICS_ONCE float dynamics_share(float ms, float rate_hz, float step) {
 
 static void gate_decide(up_gate_t *self, float level) {
     float threshold = up_limit(self->threshold_db, -150.0f, 60.0f);
-    if (level >= dynamics_gain(threshold)) {
+    if (level >= up_from_db(threshold)) {
         self->open = 1;
         self->held = 0.0f;
-    } else if (level >= dynamics_gain(threshold - up_limit(self->hysteresis_db, 0.0f, 60.0f))) {
+    } else if (level >= up_from_db(threshold - up_limit(self->hysteresis_db, 0.0f, 60.0f))) {
         self->held = 0.0f;
     } else if (self->open) {
         self->held = up_limit(self->held, 0.0f, 1e9f) + (float)UP_CONTROL;
@@ -74,14 +64,14 @@ static void gate_decide(up_gate_t *self, float level) {
 }
 
 static void gate_control(up_gate_t *self) {
-    float range = up_limit(self->range_db, -120.0f, 0.0f), low = dynamics_gain(range);
+    float range = up_limit(self->range_db, -120.0f, 0.0f), low = up_from_db(range);
     gate_decide(self, dynamics_window(&self->window, dynamics_peak(&self->peak), dynamics_puts(self->rate_hz, UP_CONTROL)));
     float now = self->awake ? up_limit(self->gain.now, 0.0f, 1.0f) : low, goal = self->open ? 1.0f : low, next = now;
     if (now < goal) {
         next = now + (float)UP_CONTROL / dynamics_frames(self->attack_ms, self->rate_hz);
         next = next < goal ? next : goal;
     } else if (now > goal) {
-        next = now * dynamics_gain(range * (float)UP_CONTROL / dynamics_frames(self->release_ms, self->rate_hz));
+        next = now * up_from_db(range * (float)UP_CONTROL / dynamics_frames(self->release_ms, self->rate_hz));
         next = dynamics_larger(goal, next);
     }
     self->gain.now = now;
@@ -113,11 +103,11 @@ void up_gate(float *x, size_t n_frames, void *state, size_t bytes) {
 static void compressor_control(up_compressor_t *self) {
     bool at_rest = !self->awake;
     float rate_hz = self->rate_hz, step = (float)UP_COMPRESSOR_STEP;
-    dynamics_glide(&self->threshold, up_limit(self->threshold_db, -120.0f, 60.0f), rate_hz, at_rest);
-    dynamics_glide(&self->slope, 1.0f - 1.0f / up_limit(self->ratio, 1.0f, 1000.0f), rate_hz, at_rest);
-    dynamics_glide(&self->knee, up_limit(self->knee_db, 0.0f, 60.0f), rate_hz, at_rest);
-    dynamics_glide(&self->makeup, up_limit(self->makeup_db, -60.0f, 60.0f), rate_hz, at_rest);
-    dynamics_glide(&self->mix_now, up_limit(self->mix, 0.0f, 1.0f), rate_hz, at_rest);
+    up_glide(&self->threshold, up_limit(self->threshold_db, -120.0f, 60.0f), rate_hz, at_rest);
+    up_glide(&self->slope, 1.0f - 1.0f / up_limit(self->ratio, 1.0f, 1000.0f), rate_hz, at_rest);
+    up_glide(&self->knee, up_limit(self->knee_db, 0.0f, 60.0f), rate_hz, at_rest);
+    up_glide(&self->makeup, up_limit(self->makeup_db, -60.0f, 60.0f), rate_hz, at_rest);
+    up_glide(&self->mix_now, up_limit(self->mix, 0.0f, 1.0f), rate_hz, at_rest);
     self->attack = dynamics_share(self->attack_ms, rate_hz, step);
     self->release = dynamics_share(self->release_ms, rate_hz, step);
     self->bucket = dynamics_puts(rate_hz, step);
@@ -147,7 +137,7 @@ static void compressor_step(up_compressor_t *self) {
     float wanted = compressor_curve(self, self->level_db), now = self->reduction_db;
     now = up_fma(wanted - now, wanted > now ? self->attack : self->release, now);
     self->reduction_db = up_limit(now, 0.0f, 120.0f);
-    float gain = dynamics_gain(compressor_on(&self->makeup) - self->reduction_db);
+    float gain = up_from_db(compressor_on(&self->makeup) - self->reduction_db);
     gain = up_fma(compressor_on(&self->mix_now), gain - 1.0f, 1.0f);
     if (!self->awake || !up_is_finite(self->gain.now)) {
         self->gain.now = gain;
@@ -216,7 +206,7 @@ static float limiter_low(up_limiter_t *self, float need) {
 }
 
 static void limiter_control(up_limiter_t *self) {
-    dynamics_glide(&self->ceiling, dynamics_gain(up_limit(self->ceiling_db, -60.0f, 0.0f)), self->rate_hz, !self->awake);
+    up_glide(&self->ceiling, up_from_db(up_limit(self->ceiling_db, -60.0f, 0.0f)), self->rate_hz, !self->awake);
     self->ceiling.now = up_limit(up_fma((float)UP_CONTROL, self->ceiling.step, self->ceiling.now), 0.0f, 1.0f);
     float ceiling = self->ceiling.now, peak = dynamics_peak(&self->peak);
     if (!self->awake) {
@@ -262,7 +252,7 @@ void up_limiter(float *x, size_t n_frames, void *state, size_t bytes) {
 
 static void meter_control(up_meter_t *self) {
     float peak = dynamics_peak(&self->largest), frames = (float)UP_CONTROL;
-    float fall = dynamics_gain(up_limit(self->fall_db_s, 0.0f, 1e4f) * -frames / up_limit(self->rate_hz, 1.0f, 1e6f));
+    float fall = up_from_db(up_limit(self->fall_db_s, 0.0f, 1e4f) * -frames / up_limit(self->rate_hz, 1.0f, 1e6f));
     self->peak = dynamics_larger(peak, up_clean(self->peak * fall));
     self->highest = dynamics_larger(peak, up_clean(self->highest));
     if (self->awake && up_is_finite(self->sum)) {

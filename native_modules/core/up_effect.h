@@ -24,6 +24,7 @@ UP_BEGIN_C
 
 #define UP_CONTROL 16      // frames between two looks at the parameters
 #define UP_GLIDE_MS 8.0f   // time constant of a parameter on its way to a new value
+#define UP_RIGHT 512       // words at the end of a stereo kernel's state: the right channel of the longest block
 
 typedef void up_kernel_t(float *x, size_t n_frames, void *state, size_t bytes);
 
@@ -52,19 +53,24 @@ static inline size_t up_until_control(uint32_t *left, size_t n) {
     return m;
 }
 
+// Look at the parameters where they are due: at 0, and where `left` holds garbage, so no piece is longer than a period.
+#define UP_DUE(period, left, control) \
+    if ((left) - 1u >= (period)) { \
+        control; \
+        (left) = (period); \
+    }
+
 // A block in pieces that end where the parameters are due. `self` has `left` (uint32_t); control(self) and
 // run(self, x, m) are static functions of the kernel.
-#define UP_PIECES(self, x, n, control, run) \
+#define UP_PIECES_OF(period, self, x, n, control, run) \
     while (n) { \
-        if ((self)->left - 1u >= UP_CONTROL) { /* 0, or garbage */ \
-            control(self); \
-            (self)->left = UP_CONTROL; \
-        } \
+        UP_DUE(period, (self)->left, control(self)) \
         size_t m_ = up_until_control(&(self)->left, n); \
         run(self, x, m_); \
         x += m_; \
         n -= m_; \
     }
+#define UP_PIECES(self, x, n, control, run) UP_PIECES_OF(UP_CONTROL, self, x, n, control, run)
 
 // Keeps recursion from values that are not numbers, and from denormal ones, which are slow on a PC.
 static inline float up_clean(float x) {

@@ -10,24 +10,11 @@ enum { SVF_LOW_CUT, SVF_LOW_SHELF, SVF_PEAK, SVF_HIGH_SHELF, SVF_HIGH_CUT, SVF_B
 
 #ifdef __GNUC__ // one loop for each use: `kind` and `moving` are constants there
 #define SVF_INLINE static inline __attribute__((always_inline))
-#define SVF_APART static __attribute__((noinline))
 #else
 #define SVF_INLINE static inline
-#define SVF_APART static
 #endif
 
-// As UP_PIECES, for pieces of UP_FILTER_CONTROL frames.
-#define SVF_PIECES(self, x, n, control, run) \
-    while (n) { \
-        if ((self)->left - 1u >= UP_FILTER_CONTROL) { \
-            control(self); \
-            (self)->left = UP_FILTER_CONTROL; \
-        } \
-        size_t m_ = up_until_control(&(self)->left, n); \
-        run(self, x, m_); \
-        x += m_; \
-        n -= m_; \
-    }
+#define SVF_PIECES(self, x, n, control, run) UP_PIECES_OF(UP_FILTER_CONTROL, self, x, n, control, run)
 
 static float svf_rate(float rate_hz) {
     return up_limit(rate_hz, 1000.0f, 1e6f);
@@ -38,7 +25,7 @@ static float svf_share(float rate_hz, float glide_s) { // of the way, in one con
 }
 
 // One step towards target; false when there.
-SVF_APART bool svf_glide(float *now, float target, float share, bool at_once) {
+UP_ONCE bool svf_glide(float *now, float target, float share, bool at_once) {
     float rest = target - *now;
     if (at_once || !(rest > 1e-4f || rest < -1e-4f) || !up_is_finite(rest)) {
         *now = target;
@@ -48,11 +35,7 @@ SVF_APART bool svf_glide(float *now, float target, float share, bool at_once) {
     return true;
 }
 
-SVF_APART float svf_exp2(float x) {
-    return up_exp2(x);
-}
-
-SVF_APART float svf_pitch(float hz, float rate_hz) {
+UP_ONCE float svf_pitch(float hz, float rate_hz) {
     return up_log2(up_limit(hz, 1.0f, 0.455f * rate_hz)); // above, coefficients on their way could ring up
 }
 
@@ -68,15 +51,15 @@ static float svf_tan(float t) {
 
 // a1, a2, g of the section's pitch with g times 2^bend, and this k.
 static void svf_base(float pitch, float rate_hz, float bend, float k, up_svf_coef_t *c) {
-    c->g = svf_tan(svf_exp2(pitch) / rate_hz);
-    c->g *= bend == 0.0f ? 1.0f : svf_exp2(bend);
+    c->g = svf_tan(up_exp2(pitch) / rate_hz);
+    c->g *= bend == 0.0f ? 1.0f : up_exp2(bend);
     c->a1 = 1.0f / up_fma(c->g, c->g + k, 1.0f);
     c->a2 = c->g * c->a1;
 }
 
 // The kinds as in Simper's paper, equal to the bilinear transform of Robert Bristow-Johnson's equaliser cookbook.
-SVF_APART void svf_design(const up_svf_t *self, int kind, float rate_hz, up_svf_coef_t *c) {
-    float octaves = self->level * 0.16609640f, a = svf_exp2(0.5f * octaves); // log2 of the gain, its root
+UP_ONCE void svf_design(const up_svf_t *self, int kind, float rate_hz, up_svf_coef_t *c) {
+    float octaves = self->level * 0.16609640f, a = up_exp2(0.5f * octaves); // log2 of the gain, its root
     float k = self->k, bend = 0.0f;
     c->m0 = 1.0f;
     c->m1 = c->m2 = 0.0f;
@@ -109,7 +92,7 @@ SVF_APART void svf_design(const up_svf_t *self, int kind, float rate_hz, up_svf_
 }
 
 // From where the coefficients are to c in one control, or at once.
-SVF_APART bool svf_aim(up_svf_t *self, const up_svf_coef_t *c, bool at_once, bool gliding) {
+UP_ONCE bool svf_aim(up_svf_t *self, const up_svf_coef_t *c, bool at_once, bool gliding) {
     up_svf_coef_t *now = &self->now, *step = &self->step;
     if (at_once || !up_is_finite(now->a1 + now->a2 + now->g + now->m0 + now->m1 + now->m2)) {
         *now = *c;
@@ -138,7 +121,7 @@ static bool svf_seen(uint32_t *seen, float a, float b, float c) {
 }
 
 // Parameters for one section that moves, or is to; true if its coefficients move until the next control.
-SVF_APART bool svf_move(up_svf_t *self, int kind, float rate_hz, float hz, float db, float q, bool at_rest) {
+UP_ONCE bool svf_move(up_svf_t *self, int kind, float rate_hz, float hz, float db, float q, bool at_rest) {
     bool same = svf_seen(self->seen, hz, db, q), at_once = at_rest || (same && self->moving < 2), gliding;
     float rate = svf_rate(rate_hz), share = svf_share(rate, UP_GLIDE_MS * 1e-3f);
     gliding = svf_glide(&self->pitch, svf_pitch(hz, rate), share, at_once);
@@ -158,7 +141,7 @@ static inline bool svf_control(up_svf_t *self, int kind, float rate_hz, float hz
 }
 
 // States that overflowed or became too small to hear go to 0.
-SVF_APART void svf_heal(up_svf_t *self, size_t n) {
+UP_ONCE void svf_heal(up_svf_t *self, size_t n) {
     float energy = 0.0f;
     for (size_t i = 0; i < n; i++) {
         energy = up_fma(self[i].s1, self[i].s1, up_fma(self[i].s2, self[i].s2, energy));
@@ -366,7 +349,7 @@ void up_filter(float *x, size_t n_frames, void *state, size_t bytes) {
 #define WAH_GLIDE_S 2e-3f   // of the peak's pitch, where the envelope moves it
 
 static float wah_keep(float ms, float rate_hz) { // of a distance after one control
-    return svf_exp2((float)UP_FILTER_CONTROL * -1442.6950f / (up_limit(ms, 0.1f, 1e4f) * rate_hz));
+    return up_exp2((float)UP_FILTER_CONTROL * -1442.6950f / (up_limit(ms, 0.1f, 1e4f) * rate_hz));
 }
 
 // The position the envelope asks for: a peak follower, exponential towards the last control's peak (at most

@@ -99,6 +99,5 @@ void up_fir(float *x, size_t n_frames, void *state, size_t bytes) {
     if (!fits || UP_FIR_EXTRA(n_taps) > (bytes - sizeof(*self)) / sizeof(float)) {
         return;
     }
-    self->left = self->left <= UP_CONTROL ? self->left : 0; // a piece has at most 16 frames
     UP_PIECES(self, x, n_frames, fir_control, fir_run)
 }

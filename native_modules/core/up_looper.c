@@ -374,18 +374,8 @@ static void looper_process(float *x, size_t n_frames, up_looper_t *self, size_t 
     }
     self->most = (uint32_t)(most < (1u << 28) ? most : 1u << 28);
     self->layers = layers;
-    self->left = self->left <= LOOPER_CONTROL ? self->left : 0;
     looper_check(self);
-    while (n_frames) {
-        if (self->left == 0) {
-            looper_control(self);
-            self->left = LOOPER_CONTROL;
-        }
-        size_t m = up_until_control(&self->left, n_frames);
-        looper_run(self, x, m);
-        x += m;
-        n_frames -= m;
-    }
+    UP_PIECES_OF(LOOPER_CONTROL, self, x, n_frames, looper_control, looper_run)
 }
 
 void up_looper(float *x, size_t n_frames, void *state, size_t bytes) {

@@ -7,26 +7,11 @@
 
 #ifdef __GNUC__
 #define MOD_INLINE static inline __attribute__((always_inline))
-#define MOD_APART static __attribute__((noinline))
 #else
 #define MOD_INLINE static inline
-#define MOD_APART static
 #endif
 
-// As UP_PIECES, for pieces of MOD_CONTROL frames.
-#define MOD_DUE(left, control) \
-    if ((left) - 1u >= MOD_CONTROL) { \
-        control; \
-        (left) = MOD_CONTROL; \
-    }
-#define MOD_PIECES(self, x, n, control, run) \
-    while (n) { \
-        MOD_DUE((self)->left, control(self)) \
-        size_t m_ = up_until_control(&(self)->left, n); \
-        run(self, x, m_); \
-        x += m_; \
-        n -= m_; \
-    }
+#define MOD_PIECES(self, x, n, control, run) UP_PIECES_OF(MOD_CONTROL, self, x, n, control, run)
 
 // One control on.
 static void mod_advance(uint32_t *phase, float speed_hz, float rate_hz) {
@@ -35,7 +20,7 @@ static void mod_advance(uint32_t *phase, float speed_hz, float rate_hz) {
 }
 
 // sin(2 pi phase / 2^32), absolute error 3e-7: folded to a quarter turn, then the series.
-MOD_APART float mod_sine(uint32_t phase) {
+UP_ONCE float mod_sine(uint32_t phase) {
     phase = (phase ^ phase << 1) >> 31 ? 0x80000000u - phase : phase;
     float u = (float)(int32_t)phase * (6.2831853f / MOD_TURN), q = u * u;
     float y = up_fma(q, -2.5052108e-8f, 2.7557319e-6f);
@@ -76,7 +61,7 @@ static void mod_line(up_glide_t *self, float target) {
 
 // ---- tremolo ----
 
-MOD_APART float tremolo_gain(const up_tremolo_t *self) {
+UP_ONCE float tremolo_gain(const up_tremolo_t *self) {
     float w = up_limit(mod_sine(self->phase) * up_fma(5.0f * self->square, self->square, 1.0f), -1.0f, 1.0f);
     w = up_fma(0.5f * self->square, w - w * w * w, w); // rounds the clipper's corners
     return up_fma(0.5f * self->deep, w - 1.0f, 1.0f);
@@ -111,7 +96,7 @@ void up_tremolo(float *x, size_t n_frames, void *state, size_t bytes) {
 // ---- phaser ----
 
 // The all-passes' coefficient: (g - 1) / (g + 1) = -cos(2 pi t) / (1 + sin(2 pi t)) of t = f / rate.
-MOD_APART float phaser_pass(const up_phaser_t *self, float rate_hz) {
+UP_ONCE float phaser_pass(const up_phaser_t *self, float rate_hz) {
     float hz = up_exp2(up_fma(self->wide, mod_sine(self->phase), self->pitch));
     uint32_t t = (uint32_t)(up_limit(hz / rate_hz, 1e-4f, 0.45f) * MOD_TURN);
     return -mod_sine(t + 0x40000000u) / (1.0f + mod_sine(t));
@@ -237,7 +222,7 @@ static int32_t line_ms(float ms, float rate_hz) { // in a tap's units
 }
 
 // One control's way of a tap towards a delay.
-MOD_APART void line_aim(const up_line_t *self, up_tap_t *tap, int32_t delay, bool at_rest) {
+UP_ONCE void line_aim(const up_line_t *self, up_tap_t *tap, int32_t delay, bool at_rest) {
     delay = line_within(self, delay);
     tap->delay = at_rest ? delay : line_within(self, tap->delay);
     int32_t step = (delay - tap->delay) / MOD_CONTROL;
@@ -301,7 +286,7 @@ static void line_advance(up_line_t *self, size_t n_frames) {
 // MOD_PIECES for a struct with a line in it.
 #define LINE_PIECES(self, x, n, control, run) \
     while (n) { \
-        MOD_DUE((self)->line.left, control(self)) \
+        UP_DUE(MOD_CONTROL, (self)->line.left, control(self)) \
         size_t m_ = up_until_control(&(self)->line.left, line_piece(&(self)->line, n)); \
         run(self, x, m_); \
         line_advance(&(self)->line, m_); \

@@ -129,7 +129,6 @@ void up_octave(float *x, size_t n_frames, void *state, size_t bytes) {
     (void)bytes;
     up_octave_t *self = state;
     self->armed &= OCTAVE_ARMED;
-    self->left = self->left <= UP_CONTROL ? self->left : 0;
     UP_PIECES(self, x, n_frames, octave_control, octave_run)
 }
 
@@ -391,7 +390,6 @@ void up_pitchshift(float *x, size_t n_frames, void *state, size_t bytes) {
         return;
     }
     shift_view_t view = shift_view(self, bytes);
-    self->left = self->left <= UP_CONTROL ? self->left : 0;
     #define SHIFT_CONTROL(s) shift_control(s, &view)
     #define SHIFT_RUN(s, x, n) shift_run(s, &view, x, n)
     UP_PIECES(self, x, n_frames, SHIFT_CONTROL, SHIFT_RUN)
@@ -616,6 +614,5 @@ void up_tuner(float *x, size_t n_frames, void *state, size_t bytes) {
     if ((bytes - sizeof(*self)) / sizeof(float) < UP_TUNER_EXTRA) {
         return;
     }
-    self->left = self->left <= UP_CONTROL ? self->left : 0;
     UP_PIECES(self, x, n_frames, tuner_control, tuner_run)
 }

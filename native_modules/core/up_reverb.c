@@ -412,13 +412,9 @@ static void reverb_process(float *x, size_t n, up_reverb_t *self, size_t words, 
     room.right = right;
     room.done = 0;
     reverb_open(&room, self, room.words);
-    self->left = self->left <= REVERB_CONTROL ? self->left : 0;
     reverb_check(self, &room);
     while (n) {
-        if (self->left == 0) {
-            reverb_control(self, &room);
-            self->left = REVERB_CONTROL;
-        }
+        UP_DUE(REVERB_CONTROL, self->left, reverb_control(self, &room))
         size_t m = reverb_straight(self, &room, self->left < n ? self->left : n);
         self->left -= (uint32_t)m;
         reverb_run(self, &room, x, m);

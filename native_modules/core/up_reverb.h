@@ -19,9 +19,6 @@
 
 UP_BEGIN_C
 
-#ifndef UP_RIGHT
-#define UP_RIGHT 512
-#endif
 #define UP_REVERB_LINES 8
 #define UP_REVERB_RINGS 13 // the lines, four all-passes, the predelay
 

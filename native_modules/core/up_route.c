@@ -105,10 +105,7 @@ void up_join(float *x, size_t n_frames, void *state, size_t bytes) {
     up_join_t *self = state;
     const float *other = route_held(state, sizeof(up_join_t), bytes, &n_frames);
     while (n_frames) {
-        if (self->left - 1u >= UP_CONTROL) { // 0, or garbage
-            join_control(self);
-            self->left = UP_CONTROL;
-        }
+        UP_DUE(UP_CONTROL, self->left, join_control(self))
         size_t m = up_until_control(&self->left, n_frames);
         float a = self->glide_a.now, b = self->glide_b.now;
         for (size_t t = 0; t < m; t++) {
