@@ -3,18 +3,11 @@
 import time
 from array import array
 
+from pedal.const import const
 from pedal.heap import tidy
 from pedal.links import Links
 from pedal.overload import Overload
 from pedal.parts import stereo
-
-try:
-    from micropython import const
-except ImportError:
-
-    def const(value):
-        return value
-
 
 _WRAP = const(0x3FFFFFFF)  # where small ints, frames and microseconds of a 32-bit MicroPython wrap
 _POLL_HZ = const(100)  # every control is read so often at least

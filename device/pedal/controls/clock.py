@@ -1,15 +1,8 @@
 """MIDI clock: 24 ticks a beat in, a steady tempo in frames a beat out."""
 
+from pedal.const import const
 from pedal.controls.control import WRAP, frames
 from pedal.controls.events import Event
-
-try:
-    from micropython import const
-except ImportError:
-
-    def const(value):
-        return value
-
 
 _TICKS = const(24)
 _START = const(0xFA)

@@ -1,14 +1,7 @@
 """What all controls have: routes, poll(), timing in frames; and soft take-over for knobs."""
 
+from pedal.const import const
 from pedal.controls.events import Event, report
-
-try:
-    from micropython import const
-except ImportError:
-
-    def const(value):
-        return value
-
 
 WRAP = const(0x3FFFFFFF)  # frames wrap where small ints of a 32-bit MicroPython do
 FULL = const(65535)  # the highest position

@@ -3,16 +3,9 @@
 import sys
 from struct import pack_into
 
+from pedal.const import const
 from pedal.controls.control import WRAP, Control, frames
 from pedal.controls.events import report
-
-try:
-    from micropython import const
-except ImportError:
-
-    def const(value):
-        return value
-
 
 if sys.implementation.name == "cpython":  # its struct wants bytes
 

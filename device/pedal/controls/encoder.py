@@ -1,15 +1,8 @@
 """A rotary encoder: quadrature by table, whole detents out, faster turns go further."""
 
+from pedal.const import const
 from pedal.controls.control import FULL, WRAP, Control, frames, pin, put
 from pedal.controls.events import Event
-
-try:
-    from micropython import const
-except ImportError:
-
-    def const(value):
-        return value
-
 
 _FAST_MS = const(30)  # a detent sooner than this after the last one is a fast turn
 

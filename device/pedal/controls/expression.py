@@ -1,15 +1,8 @@
 """An expression pedal: a pot between two ends that are learned, not known."""
 
+from pedal.const import const
 from pedal.controls.control import FULL
 from pedal.controls.pot import Pot
-
-try:
-    from micropython import const
-except ImportError:
-
-    def const(value):
-        return value
-
 
 _LOOKS = const(16)  # readings whose mean an end is
 _LEAST = const(6554)  # counts from heel to toe: a tenth of the ADC's range

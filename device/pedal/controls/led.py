@@ -1,15 +1,8 @@
 """One LED and what it shows: a list of sources, the first that has something to say wins."""
 
+from pedal.const import const
 from pedal.controls.control import FULL, WRAP, Control, frames, pin
 from pedal.controls.events import report
-
-try:
-    from micropython import const
-except ImportError:
-
-    def const(value):
-        return value
-
 
 NOTHING = const(-1)  # what a source's level(now) is while it leaves the LED to the next one
 

@@ -1,16 +1,9 @@
 """MIDI in: controllers, program changes and clock, from any port that gives bytes."""
 
+from pedal.const import const
 from pedal.controls.clock import Clock
 from pedal.controls.control import Control, Knob
 from pedal.controls.events import Event, report
-
-try:
-    from micropython import const
-except ImportError:
-
-    def const(value):
-        return value
-
 
 _BAUD = const(31250)
 _KNOBS = const(120)  # controllers from here on are channel mode messages

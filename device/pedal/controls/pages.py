@@ -5,13 +5,7 @@ changed; then draw(canvas, part) is called for each part, the last one first, in
 `everything`: the canvas has been cleared. Neither allocates.
 """
 
-try:
-    from micropython import const
-except ImportError:
-
-    def const(value):
-        return value
-
+from pedal.const import const
 
 _NOTES = ("C ", "C#", "D ", "D#", "E ", "F ", "F#", "G ", "G#", "A ", "A#", "B ")
 _MIDDLE = const(63)  # column of the tuner's pointer when in tune

@@ -1,15 +1,8 @@
 """A potentiometer: filtered, still when it is still, and at both ends exactly at the end."""
 
+from pedal.const import const
 from pedal.controls.control import FULL, Knob
 from pedal.controls.events import report
-
-try:
-    from micropython import const
-except ImportError:
-
-    def const(value):
-        return value
-
 
 _MARGIN = const(800)  # counts at each end that count as the end; pots and ADCs rarely reach it
 _FAR = const(2048)  # counts; a knob that far from the smoothed reading is being turned

@@ -1,15 +1,8 @@
 """A footswitch: debounced; press, release, long press, double press; momentary or latching."""
 
+from pedal.const import const
 from pedal.controls.control import FULL, WRAP, Control, frames, pin, put_all
 from pedal.controls.events import Event
-
-try:
-    from micropython import const
-except ImportError:
-
-    def const(value):
-        return value
-
 
 # Places in Footswitch._marks
 _STATE = const(0)

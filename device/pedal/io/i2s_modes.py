@@ -8,13 +8,7 @@ program, so a plain list holds what they and the main program share.
 Not tried on hardware.
 """
 
-try:
-    from micropython import const
-except ImportError:
-
-    def const(value):
-        return value
-
+from pedal.const import const
 
 _WRAP = const(0x3FFFFFFF)
 _DONE = const(0)  # blocks that were filled, or sent; only the callback writes it

@@ -19,16 +19,9 @@ import time
 
 import pedal_fx
 
+from pedal.const import const
 from pedal.io.i2s_modes import BlockingIn, BlockingOut, IrqIn, IrqOut
 from pedal.io.i2s_plan import Plan, check
-
-try:
-    from micropython import const
-except ImportError:
-
-    def const(value):
-        return value
-
 
 _WRAP = const(0x3FFFFFFF)  # where small ints and microseconds of a 32-bit MicroPython wrap
 

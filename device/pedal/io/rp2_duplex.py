@@ -12,13 +12,7 @@ nothing is written, the output repeats its last two blocks.
 
 import pedal_fx
 
-try:
-    from micropython import const
-except ImportError:
-
-    def const(value):
-        return value
-
+from pedal.const import const
 
 _WRAP = const(0x3FFFFFFF)
 _HALF = const(0)  # which half is read next, and written after that
