@@ -71,7 +71,23 @@ class BlockingOut:
         self._i2s.deinit()
 
 
-class IrqIn:
+class _Irq:
+    """What both directions have: _i2s and _n."""
+
+    @property
+    def idle(self):
+        return self._n[_IDLE]
+
+    @property
+    def lost(self):
+        return self._n[_LOST]
+
+    def close(self):
+        self._i2s.irq(None)
+        self._i2s.deinit()
+
+
+class IrqIn(_Irq):
     """Two blocks: one is filled while the other is read."""
 
     def __init__(self, i2s, size, ticks, patience_us, limit_us):
@@ -129,20 +145,8 @@ class IrqIn:
     def ready(self):
         return self._n[_DONE] != self._n[_TAKEN]
 
-    @property
-    def idle(self):
-        return self._n[_IDLE]
 
-    @property
-    def lost(self):
-        return self._n[_LOST]
-
-    def close(self):
-        self._i2s.irq(None)
-        self._i2s.deinit()
-
-
-class IrqOut:
+class IrqOut(_Irq):
     """Two blocks: one is sent while the other is filled."""
 
     def __init__(self, i2s, size, ticks, patience_us, silence):
@@ -198,15 +202,3 @@ class IrqOut:
         n[_TAKEN] = (n[_TAKEN] + 1) & _WRAP
         n[_STOPPED] = 0
         self._write(raw)
-
-    @property
-    def idle(self):
-        return self._n[_IDLE]
-
-    @property
-    def lost(self):
-        return self._n[_LOST]
-
-    def close(self):
-        self._i2s.irq(None)
-        self._i2s.deinit()
