@@ -1,7 +1,7 @@
 """Flanger: a comb that wanders, like a jet."""
 
 from pedal.effects.effect import Effect, parameters
-from pedal.effects.line import line_words
+from pedal.effects.lines import line_words
 
 
 @parameters

@@ -6,6 +6,14 @@ from array import array
 from pedal.effects.effect import Effect
 
 RIGHT = 512  # frames of the right channel, at the end of the state
+_AROUND = (
+    96 + 48
+)  # frames: a moving line's tail in up_modulation.h, and what it may read and write beside
+
+
+def line_words(rate_hz, ms):
+    """Words for a delay of at most so many ms that is read at a moving place."""
+    return rate_hz * ms // 1000 + _AROUND
 
 
 class Lines(Effect):

@@ -254,7 +254,10 @@ def _level(path, blob, level):
         if loudness != loudness:
             raise ValueError(f"{path}: tells no loudness; expected one for level='normalized'")
         return (Gain(), Gain(db=_NORMAL_DB - loudness))
-    board_in, board_out = getattr(board, "FULL_SCALE_IN_DBU", None), getattr(board, "FULL_SCALE_OUT_DBU", None)
+    board_in, board_out = (
+        getattr(board, "FULL_SCALE_IN_DBU", None),
+        getattr(board, "FULL_SCALE_OUT_DBU", None),
+    )
     known = into == into and out == out and board_in is not None and board_out is not None
     if level == "calibrated" and not known:
         text = "{}: level='calibrated' needs dBu at full scale; the file has {} in, {} out, the board {} and {}"

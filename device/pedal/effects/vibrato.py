@@ -1,7 +1,7 @@
 """Pitch that goes up and down."""
 
 from pedal.effects.effect import Effect, parameters
-from pedal.effects.line import line_words
+from pedal.effects.lines import line_words
 
 
 @parameters
