@@ -104,7 +104,7 @@ class TcnNet(nn.Module):
         for k, conv in enumerate(self.convs):
             old = stream if k else 0
             act = 3 - stream if k and (self.residual or self.skip) else stream
-            out.append(self._conv(conv, old, act))
+            out += self._convolve(k, conv, old, act)
             if k and self.skip:
                 out.append(layers.Add(src=act, src2=total, dst=3))
                 total = 3
@@ -117,12 +117,7 @@ class TcnNet(nn.Module):
         last = 1 + max(layer.dst for layer in out)
         return out + [layers.Dense(weight=weight, bias=bias, src=src, dst=last)]
 
-    def _conv(self, conv, src, dst):
-        return layers.Conv1d(
-            weight=_array(conv.weight),
-            bias=_array(conv.bias),
-            dilation=conv.dilation[0],
-            activation=self.activation,
-            src=src,
-            dst=dst,
-        )
+    def _convolve(self, k, conv, src, dst):
+        """The layers of convolution k and its activation, from slot src to dst."""
+        weight, bias = _array(conv.weight), _array(conv.bias)
+        return [layers.Conv1d(weight, bias, conv.dilation[0], self.activation, src, dst)]

@@ -22,6 +22,8 @@ class Recipe:
 
     name: str = "recipe"
     note: str = ""  # where the recipe comes from
+    expect: str = ""  # what it reached, on what, in what time: measured
+    quality: float = _number(0.0, 0.0, 100.0)  # ESR in the comparison of docs/fit_and_distil.md; 0: not measured
     net: str = _choice("gru", "lstm", "tcn", "wavenet", "tcn8")
     # The net.
     hidden: int = _number(16, 1, 128)  # gru, lstm: units; tcn8: channels of its layers
@@ -34,16 +36,22 @@ class Recipe:
     arrays: list = field(default_factory=list)  # wavenet: {channels, kernels, dilations, head} each
     head_taps: int = _number(1, 1, 64)  # wavenet
     residual: bool = True  # tcn
+    knob_input: str = _choice("concat", "film")  # tcn with knobs: shift the first layer, or scale and shift all
+    slim: list = field(default_factory=list)  # smaller sizes of hidden or channels that work on their own too
     # tcn8: how audio becomes 8 bit, and the phase with fake quantisation.
     dither: str = _choice("shaped", "white", "none")
     input_gain: int = _number(-1, -1, 3)  # left shift of the emphasised audio; -1: from the data
-    qat_start: float = _number(0.55, 0.01, 0.99)  # of the budget, which the float phase takes
+    qat_start: float = _number(0.55, 0.01, 0.99)  # of the budget, which the float phase takes (also of qat)
     qat_rate: float = _number(1e-3, 1e-7, 1.0)  # learning rate it starts with
     # The loss: weights of its parts.
     esr: float = _number(1.0, 0.0, 100.0)
     emphasised: float = _number(0.0, 0.0, 100.0)  # ESR after pre-emphasis
     emphasis: float = _number(0.85, 0.0, 0.999)  # its coefficient; tcn8: of the signal itself
     dc: float = _number(0.0, 0.0, 100.0)
+    mae: float = _number(0.0, 0.0, 100.0)  # mean of |error| over that of |target|
+    mse: float = _number(0.0, 0.0, 100.0)
+    mrstft: float = _number(0.0, 0.0, 100.0)  # distance of spectra, in three resolutions
+    weighting: str = _choice("none", "a")  # a: the emphasised part is A-weighted instead
     # The optimiser, Adam.
     learning_rate: float = _number(5e-3, 1e-7, 1.0)
     final_rate: float = _number(1e-5, 0.0, 1.0)  # where the schedule ends
@@ -51,27 +59,62 @@ class Recipe:
     patience: int = _number(20, 1, 100_000)  # plateau: validations without gain, then rate / 2
     clip: float = _number(1.0, 1e-6, 1e6)  # largest norm of the gradient
     epochs: int = _number(300, 1, 1_000_000)  # where no time budget is given
+    early_stop: int = _number(0, 0, 1_000_000)  # validations without gain that end training; 0: none do
+    ema: float = _number(0.0, 0.0, 0.9999)  # of the weights, a step; validated and kept instead of them
+    qat: str = _choice("none", "q15")  # q15: weights rounded to int16 in the last part, from qat_start on
     # The data: `batch` streams side by side, a step every `segment` frames with state carried on.
     batch: int = _number(64, 1, 65536)
     segment: int = _number(1024, 16, 1_000_000)
     warm_up: int = _number(1000, 0, 1_000_000)  # frames without gradient ahead of every stream
 
-    def build(self):
-        """The untrained net."""
+    def build(self, knobs=0):
+        """The untrained net. knobs: how many inputs, 0 to 1 each, it has behind the audio."""
         from . import nets
 
+        if knobs:
+            self._check_knobs(knobs)
+        if self.slim:
+            from .slim import SlimNet
+
+            return SlimNet(lambda size: self.sized(size).build(knobs), self.slim)
         if self.net == "gru" and self.depth == 1:
-            return nets.GruNet(self.hidden, self.skip)
+            return nets.GruNet(self.hidden, self.skip, 1 + knobs)
         if self.net in ("gru", "lstm"):
             from .nets_more import RecurrentNet
 
-            return RecurrentNet(self.net, self.hidden, self.depth, self.skip)
+            return RecurrentNet(self.net, self.hidden, self.depth, self.skip, 1 + knobs)
         if self.net == "wavenet":
-            return self._wavenet()
+            return self._wavenet(knobs)
         if self.net == "tcn8":
             return self._tcn8()
-        shape = (self.channels, self.kernel, tuple(self.dilations), self.activation)
-        return nets.TcnNet(*shape, self.residual, self.skip)
+        shape = (self.channels, self.kernel, tuple(self.dilations), self.activation, self.residual, self.skip)
+        if not knobs:
+            return nets.TcnNet(*shape)
+        from .nets_film import KnobTcn
+
+        return KnobTcn(knobs, *shape, self.knob_input)
+
+    def sized(self, size=None):
+        """The recipe of one size alone: hidden or channels are `size`, or as they are for None."""
+        if size is None:
+            return dataclasses.replace(self, slim=[])
+        arrays = [dict(a, channels=min(size, a["channels"])) for a in self.arrays]
+        for array, after in zip(arrays, arrays[1:]):
+            array["head"] = after["channels"]
+        whole = {"gru": self.hidden, "lstm": self.hidden, "tcn": self.channels}.get(self.net)
+        whole = max((a["channels"] for a in self.arrays), default=None) if self.net == "wavenet" else whole
+        if whole is None or size >= whole:
+            raise UpedalError(f"recipe {self.name}: slim {size} with net {self.net}; expected less than {whole or 'none'}")
+        key = {"tcn": "channels", "wavenet": "arrays"}.get(self.net, "hidden")
+        return dataclasses.replace(self, slim=[], **{key: arrays if key == "arrays" else size})
+
+    def _check_knobs(self, knobs):
+        if self.net == "tcn8":
+            raise UpedalError(f"recipe {self.name}: net tcn8 with {knobs} knobs; 8-bit nets have none")
+        if self.knob_input == "film" and self.net != "tcn":
+            raise UpedalError(f"recipe {self.name}: knob_input film with net {self.net}; expected tcn, or concat")
+        if self.knob_input == "film" and self.activation == "gated":
+            raise UpedalError(f"recipe {self.name}: knob_input film with activation gated; expected another, or concat")
 
     def _tcn8(self):
         from .tcn8 import Tcn8
@@ -82,7 +125,7 @@ class Recipe:
                 raise UpedalError(f"recipe {self.name}: {key} {value}; expected at most {most}")
         return Tcn8(1, self.hidden, self.kernel, tuple(self.dilations))
 
-    def _wavenet(self):
+    def _wavenet(self, knobs):
         from .nets_more import WaveNet
 
         keys = {"channels", "kernels", "dilations", "head"}
@@ -92,7 +135,8 @@ class Recipe:
         if not self.arrays or self.arrays[-1]["head"] != 1:
             raise UpedalError(f"recipe {self.name}: the last of arrays needs head: 1")
         gated = self.activation == "gated"
-        return WaveNet(self.arrays, "tanh" if gated else self.activation, gated, self.head_taps)
+        activation = "tanh" if gated else self.activation
+        return WaveNet(self.arrays, activation, gated, self.head_taps, 1 + knobs)
 
 
 _FIELDS = {f.name: f for f in dataclasses.fields(Recipe)}
@@ -144,6 +188,10 @@ def _check(key, value, where):
         if not good or not all(type(d) is int and 1 <= d <= 65536 for d in value):
             refuse("a list of 1 to 64 integers from 1 to 65536")
         return value
+    if key == "slim":
+        if not isinstance(value, list) or not all(type(v) is int and v > 0 for v in value):
+            refuse("a list of integers of 1 or more")
+        return sorted(set(value))
     if kind is float:
         value = _float(value)
     if type(value) is not kind:

@@ -21,10 +21,11 @@ import numpy as np
 import torch
 
 from . import tcn8, tinyml_data
+from .checkpoint import TORN
 from .errors import UpedalError
 from .losses import Dc, Esr
 from .tcn8_data import Windows, check, measure
-from .train import _TORN, _bar
+from .train_show import bar as _bar
 
 _FORMAT = 1  # of checkpoints
 _KEPT = ("best", "best_state", "history", "steps", "scale")  # of a phase, in its checkpoint
@@ -241,7 +242,7 @@ class _Phase:
             self.adam.load_state_dict(content["adam"])
             for name in (*_KEPT, "spent"):
                 setattr(self, name, content[name])
-        except _TORN as e:
+        except TORN as e:
             raise UpedalError(
                 f"{self.path}: not a checkpoint of upedal ({type(e).__name__}: {e}); remove it or"
                 " train without resuming"
