@@ -29,7 +29,7 @@ UNIX := $(BUILD)/unix/micropython $(BUILD)/unix-user/micropython
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .SECONDEXPANSION:
-.PHONY: system-quick system-full force help setup demo test test-quick natmod firmware unix bench identity power-cut soak size fuzz wheel lint clean distclean
+.PHONY: system-quick system-full force help setup demo test test-quick natmod firmware unix bench identity power-cut soak size fuzz wheel lint bench-training knob-study clean distclean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -57,6 +57,12 @@ unix: $(UNIX) ## MicroPython for this machine
 
 bench: setup ## Instructions a sample on the emulated boards, to build/bench.json
 	$(VENV)/bin/upedal bench --json $(BUILD)/bench.json
+
+knob-study: $(VENV)/.full $(VENV)/.extension ## One model of an overdrive's two knobs, judged at settings it never heard, to build/knob_study.json (20 minutes)
+	$(PY) tools/knob_study.py -o $(BUILD)/knob_study.json
+
+bench-training: $(VENV)/.full $(VENV)/.extension ## Training speed with PyTorch's own nets and with ours, to build/bench_training.json (minutes)
+	$(PY) tools/bench_training.py --search --json $(BUILD)/bench_training.json
 
 identity: setup ## Ten seconds of each integer model on every emulated board: the same hash (minutes)
 	$(PY) -m tests.identity
@@ -104,8 +110,8 @@ $(VENV)/.quick: pyproject.toml tools/dependencies.py | $(PY)
 	@touch $@
 
 $(VENV)/.full: $(VENV)/.quick | system-full
-	$(PIP) install $(TORCH_ARGS) "torch==2.13.0" || $(PIP) install $(TORCH_ARGS) "torch>=2.2"
-	$(PY) tools/dependencies.py train dev | xargs -d '\n' $(PIP) install
+	$(PIP) install $(TORCH_ARGS) "torch==2.13.0" || $(PIP) install $(TORCH_ARGS) "torch>=2.4"
+	$(PY) tools/dependencies.py train dev sweep search | xargs -d '\n' $(PIP) install
 	@touch $@
 
 # setuptools does not see a change inside a header, so the old extension goes first.

@@ -1,6 +1,6 @@
 #!/bin/bash
 # Install the system packages that are missing, by apt. usage: system_packages.sh quick|full
-# quick: Python and a C compiler; full: also the ARM and RISC-V compilers and QEMU.
+# quick: Python and a C compiler; full: also the ARM and RISC-V compilers, QEMU and Chromium.
 set -euo pipefail
 
 missing=()
@@ -28,6 +28,10 @@ if [ "${1:-full}" = full ]; then
     file_of "/usr/include/*/ffi.h" libffi-dev
     command_of dpkg-source dpkg-dev
     command_of xz xz-utils
+    if ! grep -qs '^ID=ubuntu' /etc/os-release; then # there it is a snap, which does not install everywhere
+        command_of chromium chromium
+        command_of chromedriver chromium-driver
+    fi
     command_of curl curl
 fi
 

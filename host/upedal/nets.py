@@ -28,11 +28,12 @@ class GruNet(nn.Module):
 
     def forward(self, x, state=None):
         """x [batch, time], or [batch, time, inputs] with the audio first; state [batch, hidden]."""
-        from . import fastgru
+        from . import fastrnn
 
         audio = x if x.dim() == 2 else x[..., 0]
-        y, state = fastgru.gru_dense(x, state, self.gru, self.dense)
-        return (y + audio if self.skip else y), state
+        before = None if state is None else state.unsqueeze(0)
+        y, state = fastrnn.run(x, before, self.gru, self.dense)
+        return (y + audio if self.skip else y), state[0]
 
     def export(self):
         """The layers, reading slot 0."""
@@ -85,6 +86,13 @@ class TcnNet(nn.Module):
 
     def forward(self, x, state=None):
         """x [batch, time] or [batch, time, inputs]; state: the tail of every layer's input."""
+        from . import fastconv
+
+        plan = fastconv.tcn_plan(self)
+        return plan.run(x, state) if plan.fits(x) else self.plain(x, state)
+
+    def plain(self, x, state=None):
+        """forward() in PyTorch's own operations, for any device and type."""
         h = x.unsqueeze(1) if x.dim() == 2 else x.transpose(1, 2)
         activate, tails, total = _ACTIVATE[self.activation], [], 0.0
         for k, conv in enumerate(self.convs):

@@ -22,11 +22,11 @@ class RecurrentNet(nn.Module):
 
     def forward(self, x, state=None):
         """x [batch, time], or [batch, time, inputs] with the audio first."""
-        wide = x.unsqueeze(-1) if x.dim() == 2 else x
-        h, state = self.cells(wide, state)
-        y = F.linear(h, self.dense.weight, self.dense.bias)[..., 0]
-        kept = tuple(s.detach() for s in state) if self.unit == "lstm" else state.detach()
-        return (y + wide[..., 0] if self.skip else y), kept
+        from . import fastrnn
+
+        audio = x if x.dim() == 2 else x[..., 0]
+        y, state = fastrnn.run(x, state, self.cells, self.dense)
+        return (y + audio if self.skip else y), state
 
     def _cell(self, k):
         w_ih, w_hh, b_ih, b_hh = (
@@ -86,6 +86,13 @@ class WaveNet(nn.Module):
 
     def forward(self, x, state=None):
         """x [batch, time] or [batch, time, inputs]; state: the tail of every convolution's input."""
+        from . import fastconv
+
+        plan = fastconv.wavenet_plan(self)
+        return plan.run(x, state) if plan.fits(x) else self.plain(x, state)
+
+    def plain(self, x, state=None):
+        """forward() in PyTorch's own operations, for any device and type."""
         u = x.unsqueeze(1) if x.dim() == 2 else x.transpose(1, 2)
         tails, old = [], iter(state or [])
 

@@ -5,6 +5,7 @@ from datetime import date
 from . import __version__, measure, upm
 from . import layers as L
 from .errors import UpedalError
+from .knobs import fold
 
 ARITHMETICS = ("auto", "f32", "q15")
 _WORST_DB = -40.0  # of quantisation, that auto takes
@@ -12,9 +13,11 @@ _JUDGED_S = 3.0  # of audio that the error of quantisation is measured on
 _SETTLE_S = 0.25  # of silence that brings a recurrent net to rest
 
 
-def pack(net, rate_hz, *, grade="accurate", meta=None):
-    """net: a module of nets.py; grade: of tanh and sigmoid; meta: {key: text} that travels in the file."""
-    model = L.Model(net.export(), int(rate_hz), grade)
+def pack(net, rate_hz, *, grade="accurate", meta=None, knobs=()):
+    """net: a module of nets.py; grade: of tanh and sigmoid; meta: {key: text} that travels in the file;
+    knobs: captures.Knob of each of the net's inputs behind the audio."""
+    model = L.Model(fold(net.export(), knobs), int(rate_hz), grade)
+    model.knobs = [knob.row() for knob in knobs]
     field = upm.receptive_field(model)
     model.prewarm = int(_SETTLE_S * rate_hz) if field is None else field - 1
     model.meta = made_now(meta)
@@ -79,9 +82,10 @@ def choose(model, arithmetic, profile=None, audio=None, source=None):
 
 
 def from_checkpoint(path):
-    """(net, recipe, rate_hz, best validation ESR) of a checkpoint that training left."""
+    """(net, recipe, rate_hz, best validation ESR, [Knob]) of a checkpoint that training left."""
     import torch
 
+    from .captures import Knob
     from .recipe import Recipe
 
     try:
@@ -90,9 +94,10 @@ def from_checkpoint(path):
         recipe = Recipe(**identity["recipe"])
         if recipe.net == "tcn8":
             raise UpedalError(f"{path}: of an 8-bit recipe; the same upedal train goes on from it and writes the .upm")
-        net = recipe.build()
+        knobs = [Knob(*row) for row in identity["knobs"]]
+        net = recipe.build(len(knobs))
         net.load_state_dict(content["best_state"])
-        return net.eval(), recipe, identity["rate_hz"], content["best"]
+        return net.eval(), recipe, identity["rate_hz"], content["best"], knobs
     except UpedalError:
         raise
     except OSError as e:

@@ -121,7 +121,7 @@ class _Job:
         self.path = out_dir / "checkpoint.pt"
         out_dir.mkdir(parents=True, exist_ok=True)
         self.device = _pick(device)
-        self.count = len(captures.knobs)
+        self.knobs, self.count = captures.knobs, len(captures.knobs)
         self.data = Streams(captures, recipe, seed, self.device)
         self.loss = Loss(recipe, captures.rate_hz).to(self.device)
         if not self.loss.weights:
@@ -136,7 +136,7 @@ class _Job:
         import torch
 
         self.net = self.recipe.build(self.count).to(self.device)
-        self.adam = torch.optim.Adam(self.net.parameters(), self.recipe.learning_rate)
+        self.adam = torch.optim.Adam(self.net.parameters(), self.recipe.learning_rate, fused=True)
         self.mean = state(self.net) if self.recipe.ema else None  # of the weights
         self.steps = 0
 
@@ -183,7 +183,9 @@ class _Job:
         self.adam.zero_grad(set_to_none=True)
         with rounded(self.net, self._rounds()):
             output, held[0] = self.net(x, held[0])
-            outputs = output if isinstance(output, tuple) else (output,)  # a tuple: one a size of slim
+            outputs = (
+                output if isinstance(output, tuple) else (output,)
+            )  # a tuple: one a size of slim
             loss = sum(self.loss(gain * o, gain * y) for o in outputs)
             loss.backward()
         torch.nn.utils.clip_grad_norm_(self.net.parameters(), self.recipe.clip)
@@ -248,10 +250,11 @@ class _Job:
     def _identity(self):
         """What must agree for a checkpoint to be gone on from."""
         return {
-            "recipe": dataclasses.asdict(self.recipe),
+            "recipe": dataclasses.asdict(self.recipe)
+            | dict.fromkeys(("note", "expect", "quality")),
             "seed": self.seed,
             "rate_hz": self.rate_hz,
-            "knobs": self.count,
+            "knobs": [list(knob.row()) for knob in self.knobs],
             "data": self.data.digest(),
         }
 

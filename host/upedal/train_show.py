@@ -8,11 +8,13 @@ from contextlib import contextmanager, nullcontext
 
 @contextmanager
 def threads(net):
-    """One PyTorch thread for recurrent nets, whose steps are too small to share out."""
+    """One PyTorch thread where kernels of our own do the work: theirs share it out better than its small operations."""
     import torch
 
+    from .fastconv import serves
+
     before = torch.get_num_threads()
-    torch.set_num_threads(1 if net.recurrent else before)
+    torch.set_num_threads(1 if net.recurrent or serves(net) else before)
     try:
         yield
     finally:

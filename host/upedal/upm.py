@@ -14,7 +14,7 @@ import numpy as np
 
 from . import layers as L
 from . import qlayers as Q
-from . import upm_q
+from . import upm_lite, upm_q
 from .errors import UpedalError
 
 MAJOR, MINOR, HEADER, RECORD, KNOB = 1, 0, 64, 64, 64
@@ -232,23 +232,24 @@ def _units(model):
     return np.asarray(model.units, "<f4").tobytes()
 
 
-def dumps(model):
-    """The bytes of a .upm file for a layers.Model or qlayers.QModel. Raises UpedalError if the reader
-    would refuse it."""
-    blob = write(model)
+def dumps(model, lite=None):
+    """The bytes of a .upm file for a layers.Model or qlayers.QModel, and a smaller model `lite` of the same
+    rate and knobs inside it. Raises UpedalError if the reader would refuse it."""
+    blob = write(model, lite)
     check(blob, "model")
+    upm_lite.checked(blob, sections(blob), "model")
     return blob
 
 
-def write(model):
+def write(model, lite=None):
     """As dumps, without the reader's checks."""
     try:
-        return _write(model)
+        return _write(model, lite)
     except (KeyError, struct.error) as e:
         raise UpedalError(f"model: a layer's slot or number is out of range ({e})") from None
 
 
-def _write(model):
+def _write(model, lite):
     records, weights = _layers(model)
     meta = "".join(f"{k}={' '.join(str(v).split())}\n".replace("\0", "") for k, v in sorted(model.meta.items()))
     knobs = b"".join(
@@ -259,6 +260,7 @@ def _write(model):
     sections |= {b"SCAL": _units(model)} if model.arithmetic != "f32" else {}
     sections |= {b"KNOB": knobs} if knobs else {}
     sections |= {b"META": meta.encode("utf-8", "replace")} if meta else {}
+    sections |= {upm_lite.TAG: write(lite)} if lite is not None else {}
     at, table, body = HEADER + 16 * len(sections), b"", b""
     for tag, data in sections.items():
         table += struct.pack("<4sIII", tag, tag in _REQUIRED, at + len(body), len(data))
@@ -287,9 +289,9 @@ def replace(path, data):
         beside.unlink(missing_ok=True)
 
 
-def save(model, path):
-    """Writes the file; its size."""
-    blob = dumps(model)
+def save(model, path, lite=None):
+    """Writes the file; its size. lite: as of dumps."""
+    blob = dumps(model, lite)
     replace(path, blob)
     return len(blob)
 
@@ -307,21 +309,23 @@ def check(blob, name):
         raise UpedalError(f"{name}: {e}") from None
 
 
-def read_blob(path):
-    """The checked bytes of a .upm file."""
+def read_blob(path, size=None):
+    """The checked bytes of a .upm file, or of the smaller model inside it for the size "lite"."""
     try:
         blob = Path(path).read_bytes()
     except OSError as e:
         raise UpedalError(f"{path}: {e.strerror or e}") from None
     check(blob, path)
-    return blob
+    return upm_lite.pick(blob, size, path)
 
 
-def load(path):
-    return loads(read_blob(path), path)
+def load(path, size=None):
+    """The model, or for the size "lite" the smaller one inside the file."""
+    return loads(read_blob(path, size), path)
 
 
-def _sections(blob):
+def sections(blob):
+    """{tag: bytes} of a checked file."""
     count, at = struct.unpack_from("<HI", blob, 34)
     entries = (struct.unpack_from("<4sIII", blob, at + 16 * i) for i in range(count))
     return {tag: blob[offset : offset + size] for tag, _, offset, size in entries}
@@ -400,19 +404,19 @@ def _read_gru(flat, cin, hidden, src, dst, grade):
     )
 
 
-def loads(blob, name="model"):
+def loads(blob, name="model", size=None):
     """layers.Model or, of an integer file, qlayers.QModel. Raises UpedalError where the reader refuses the
     file or an optional section is damaged."""
     blob = bytes(blob)
     check(blob, name)
-    return parse(blob, name)
+    return parse(upm_lite.pick(blob, size, name), name)
 
 
 def parse(blob, name="model"):
     """As loads, of a blob that is known to be right."""
     rate, prewarm = struct.unpack_from("<II", blob, 16)
     arithmetic, grade, inputs = ARITHMETICS[blob[28]], GRADES[blob[29]], blob[30]
-    parts = _sections(blob)
+    parts = sections(blob)
     records, weights = parts[b"LAYR"], parts[b"WGHT"]
     integer = arithmetic != "f32"
     read, how = (upm_q.read_layer, arithmetic) if integer else (_read_layer, grade)

@@ -68,10 +68,10 @@ def _resampler(from_hz, to_hz, extra):
 
 
 class _Net:
-    """One model in memory, and its call."""
+    """One model in memory, and its call. blob: the file's bytes, 16-aligned; path: for errors."""
 
-    def __init__(self, path):
-        self.blob = store.load(path)
+    def __init__(self, path, blob):
+        self.blob = blob
         try:
             self.arena = store.aligned(pedal_nn.arena_size(self.blob))
             self.model = pedal_nn.Model(self.blob, self.arena)
@@ -112,28 +112,37 @@ class Neural:
 
     atomic = True
 
-    def __init__(self, path, *, knobs=None, resample=False, level=None, fallback=None, **values):
+    def __init__(
+        self, path, *, knobs=None, resample=False, level=None, size=None, fallback=None, **values
+    ):
         """path: a .upm, looked for as store.find() says; knobs: one value for each of the model's,
         in the file's units, or None for the file's defaults; or each by its name; resample: where the rig runs at 44100
         and the model at 48000 Hz, or the reverse, convert there and back (55 kB of memory); level:
         "calibrated" plays the model at the level of its capture, where file and board tell dBu at
         full scale, "normalized" at -18 dB, "raw" as it is; None is calibrated where both tell, else
-        raw; fallback: a smaller .upm that takes over when the board cannot keep up."""
+        raw; size: "lite" plays the smaller model that some files hold besides, "full" or None the
+        other; fallback: a smaller .upm, or "lite" for the one in this file, which takes over when the
+        board cannot keep up."""
         self.path, self.level = path, level
         self.resample = resample
         self.latency = 0
         self._resampled = None
-        self._net = self._first = _Net(path)
+        blob = store.load(path)
+        self._net = self._first = _sized(path, blob, size)
         self.rate_hz, self.prewarm = self._net.rate_hz, self._net.prewarm
         self._make_knobs(knobs)
         for name in values:
             put(self, name, values[name])
-        self._second = _Net(fallback) if fallback else None
-        if self._second and (self._second.rate_hz, _knobs(self._second.blob)) != (
-            self.rate_hz,
-            self.PARAMS,
-        ):
-            raise ValueError(f"{fallback}: rate or knobs differ from those of {path}")
+        self._second = None
+        if fallback:
+            if size == fallback:
+                raise ValueError(f"{path}: size and fallback are both {size!r}; expected another")
+            lite = fallback == "lite"
+            self._second = (
+                _sized(path, blob, "lite") if lite else _Net(fallback, store.load(fallback))
+            )
+            if (self._second.rate_hz, _knobs(self._second.blob)) != (self.rate_hz, self.PARAMS):
+                raise ValueError(f"{fallback}: rate or knobs differ from those of {path}")
         self._gains = _level(path, self._net.blob, level)
         self._buf = None  # what _made is for
         self.reset()
@@ -230,6 +239,27 @@ def _sections(blob):
         tag, _, start, size = unpack_from("<4sIII", blob, table + 16 * at)
         found[bytes(tag)] = memoryview(blob)[start : start + size]
     return found
+
+
+def _sized(path, blob, size):
+    """The net of a file, or for "lite" the smaller one in its section LITE, used where it lies and checked in turn."""
+    if size in (None, "full"):
+        return _Net(path, blob)
+    if size != "lite":
+        raise ValueError(f"{path}: size={size!r}; expected 'full' or 'lite'")
+    try:
+        pedal_nn.arena_size(blob)  # checks the file, its section table too
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}")  # noqa: B904 - MicroPython has no chaining
+    inner = _sections(blob).get(b"LITE")
+    if inner is None:
+        raise ValueError(
+            f"{path}: holds no smaller model; expected a section LITE for size or fallback 'lite'"
+        )
+    net = _Net(f"{path}, section LITE", inner)
+    if b"LITE" in _sections(inner):
+        raise ValueError(f"{path}, section LITE: holds another; expected one at most")
+    return net
 
 
 def _knobs(blob):
