@@ -11,7 +11,7 @@ import numpy as np
 from .errors import UpedalError
 
 SILENCE = 1e-5  # -100 dBFS: a recording whose peak stays under it holds no signal
-_TYPES = (".wav", ".flac", ".aif", ".aiff")
+TYPES = (".wav", ".flac", ".aif", ".aiff")
 
 
 def read(path):
@@ -24,8 +24,8 @@ def read(path):
     path = Path(path)
     if not path.is_file():
         raise UpedalError(f"{path}: no such file")
-    if path.suffix.lower() not in _TYPES:
-        raise UpedalError(f"{path}: type {path.suffix or '(none)'}; expected one of {_TYPES}")
+    if path.suffix.lower() not in TYPES:
+        raise UpedalError(f"{path}: type {path.suffix or '(none)'}; expected one of {TYPES}")
     try:
         data, rate_hz = soundfile.read(path, dtype="float32", always_2d=True)
     except (soundfile.LibsndfileError, RuntimeError) as e:
@@ -75,49 +75,6 @@ def write(path, x, rate_hz, subtype="FLOAT"):
         Path(temporary).unlink(missing_ok=True)
 
 
-def check_pair(dry, wet, rate_hz, wet_rate_hz=None):
-    """Looks for what spoils training; a list of findings (text), UpedalError where it cannot work.
-
-    dry, wet: float [n]. Refused: different rates, lengths more than 1 s and 10 % apart, less than
-    2 s, silence, the same signal twice. Found: clipping, a quiet side, small length differences.
-    """
-    if wet_rate_hz is not None and wet_rate_hz != rate_hz:
-        raise UpedalError(f"dry is at {rate_hz} Hz, wet at {wet_rate_hz} Hz; expected one rate")
-    short, long = sorted((len(dry), len(wet)))
-    if long - short > max(rate_hz, 0.1 * long):
-        raise UpedalError(
-            f"dry lasts {len(dry) / rate_hz:.2f} s, wet {len(wet) / rate_hz:.2f} s;"
-            " expected recordings of one take"
-        )
-    if short < 2 * rate_hz:
-        raise UpedalError(f"the pair lasts {short / rate_hz:.2f} s; expected at least 2 s")
-    findings = []
-    if short != long:
-        findings.append(f"lengths differ by {long - short} frames: the longer one is cut")
-    for name, x in (("dry", dry), ("wet", wet)):
-        findings += _check_side(name, np.asarray(x))
-    if np.array_equal(dry[:short], wet[:short]):
-        raise UpedalError("dry and wet are the same signal; expected the wet one through the gear")
-    return findings
-
-
-def _check_side(name, x):
-    peak = float(np.max(np.abs(x)))
-    if not np.all(np.isfinite(x)):
-        raise UpedalError(f"{name}: holds NaN or infinite samples")
-    if peak < SILENCE:
-        raise UpedalError(f"{name}: silent (peak {peak:.1e}); expected a signal")
-    findings = []
-    if peak < 0.02:
-        findings.append(f"{name} is quiet: peak {20 * math.log10(peak):.0f} dBFS")
-    if peak > 1.0:
-        findings.append(f"{name} goes over full scale: peak {peak:.2f}")
-    flat = clipped_samples(x)
-    if flat:
-        findings.append(f"{name} looks clipped: {flat} samples stand still at its peak {peak:.3f}")
-    return findings
-
-
 def clipped_samples(x):
     """How many samples lie in runs of three or more at exactly the signal's peak, near 1 or not."""
     top = np.abs(x) >= np.max(np.abs(x)) * (1.0 - 1e-6)
@@ -133,68 +90,17 @@ class Alignment:
     polarity: int
 
 
-_AHEAD = 8  # frames a fit may look ahead of the correlation's peak
-_TAPS = 256
-
-
-def align(dry, wet, rate_hz, max_ms=50.0):
+def align(dry, wet, rate_hz):
     """(dry, wet, Alignment): both cut so that a causal model can follow; polarity is left alone.
 
-    The lag is the peak of the generalised cross-correlation with phase transform (Knapp and
-    Carter 1976), averaged over the recording, then moved earlier until a causal linear fit is as
-    good (0.2 %) as one that may look 8 frames ahead: the gear's own filters delay the peak, and
-    a target that comes too early cannot be learnt while one that comes late can.
+    The lag is found as the checks find it (checks.timing), which training uses with all they know.
     """
-    n = min(len(dry), len(wet))
-    x, y = np.asarray(dry[:n], np.float64), np.asarray(wet[:n], np.float64)
-    peak, polarity = _phat(x, y, int(max_ms * 1e-3 * rate_hz))
-    lag = _causal(x, y, peak)
-    if lag >= 0:
-        return dry[: n - lag], wet[lag:n], Alignment(lag, polarity)
-    return dry[-lag:n], wet[: n + lag], Alignment(lag, polarity)
+    from .checks import timing
 
-
-def _phat(x, y, reach):
-    """(lag, sign) of the strongest peak within +-reach frames, the lag rounded down."""
-    from scipy.signal import csd
-
-    size = 1 << max(12, (8 * reach - 1).bit_length())
-    while size > len(x) // 2 and size > 4 * reach:
-        size //= 2
-    options = {"nperseg": size, "noverlap": size * 3 // 4, "detrend": False}
-    _, cross = csd(x, y, return_onesided=False, **options)
-    r = np.fft.ifft(cross / (np.abs(cross) + 1e-12 * np.max(np.abs(cross)))).real
-    lags = np.arange(-reach, reach + 1)
-    near = r[lags]
-    k = int(np.argmax(np.abs(near)))
-    lag = int(lags[k])
-    if 0 < k < len(near) - 1 and abs(near[k - 1]) > abs(near[k + 1]):
-        # The peak lies between this frame and the one before.
-        lag -= int(near[k - 1] * near[k] > 0)
-    return lag, 1 if near[k] > 0 else -1
-
-
-def _causal(x, y, peak):
-    """The last lag up to `peak` at which a causal linear fit loses nothing; an integer."""
-    from scipy.linalg import solve_toeplitz
-
-    x, y = np.diff(x), np.diff(y)  # differences weigh the band where timing shows
-    size = 1 << (2 * len(x) - 1).bit_length()
-    spectrum = np.fft.rfft(x, size)
-    auto = np.fft.irfft(np.abs(spectrum) ** 2, size)[: _TAPS + _AHEAD + 1]
-    auto[0] *= 1.0 + 1e-6
-    cross = np.fft.irfft(np.conj(spectrum) * np.fft.rfft(y, size), size)
-    energy = float(y @ y)
-    best = None
-    for lag in range(peak - _AHEAD, peak + 1):
-        taps = _TAPS + peak - lag
-        wanted = cross[np.arange(lag, lag + taps) % size]
-        left = energy - float(solve_toeplitz(auto[:taps], wanted) @ wanted)
-        if best is None:
-            best = left
-        if left > 1.002 * best:
-            return lag - 1
-    return peak
+    x, y = np.asarray(dry, np.float64), np.asarray(wet, np.float64)
+    peak, _, polarity = timing.settle(x, y, rate_hz, timing.search(x, y, rate_hz).frames)
+    lag = timing.causal(x, y, peak, rate_hz)
+    return *timing.shift(dry, wet, lag), Alignment(lag, polarity)
 
 
 def split(n, rate_hz):

@@ -79,7 +79,7 @@ def _stroke(period, pick, hardness, rng):
     return out
 
 
-class _Player:
+class Player:
     """Writes plucked notes into a track; a string that is struck again stops sounding first."""
 
     def __init__(self, n, rate_hz, rng):
@@ -162,7 +162,7 @@ def dry_guitar(seconds, rate_hz=48000, seed=0):
             f"dry_guitar: {seconds} s at {rate_hz} Hz; expected 0.1 to 3600 s, 8000 to 384000 Hz"
         )
     rng = np.random.default_rng(seed)
-    player = _Player(round(seconds * rate_hz), rate_hz, rng)
+    player = Player(round(seconds * rate_hz), rate_hz, rng)
     at, kinds = 0.1, []
     while at < seconds:
         if not kinds:
@@ -171,11 +171,11 @@ def dry_guitar(seconds, rate_hz=48000, seed=0):
         length = rng.uniform(1.2, 2.6)
         kinds.pop()(at, length, 10.0 ** (-rng.uniform(0.0, 16.0) / 20.0))
         at += length + rng.choice([0.0, 0.05, 0.25])
-    out = _pickup(player.track, rate_hz)
+    out = pickup(player.track, rate_hz)
     return (out * (PEAK / np.max(np.abs(out)))).astype(np.float32)
 
 
-def _pickup(x, rate_hz):
+def pickup(x, rate_hz):
     """The pickup's resonance and the amplifier's coupling capacitor (audio-EQ-cookbook biquad)."""
     from scipy.signal import butter, lfilter
 

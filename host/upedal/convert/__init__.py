@@ -4,7 +4,7 @@
     read(data, name, *, size, warn)     -> layers.Model; UpedalError where it cannot be played right
     write(model, name, *, warn)         -> bytes; UpedalError where the format cannot hold the model
 
-size: of a container's models, "lite", "full" or 0..1; warn(text): what is lost or guessed.
+size: of a file's models, "lite", "full" or in a .nam 0..1; warn(text): what is lost or guessed.
 """
 
 from importlib import import_module
@@ -41,6 +41,14 @@ def read(path, *, size=None, warn=print):
             return module.read(data, str(path), size=size, warn=warn)
     known = ".upm, .nam, .namb, GuitarML, AIDA-X or RTNeural JSON, NeuralSeed header"
     raise UpedalError(f"{path}: no format that is known; expected {known}")
+
+
+def read_both(path, *, warn=print):
+    """(large, small) layers.Model of a file that holds models of several sizes."""
+    large, small = (read(path, size=size, warn=warn) for size in ("full", "lite"))
+    if sum(map(upm.macs, small.layers)) >= sum(map(upm.macs, large.layers)):
+        raise UpedalError(f"{path}: holds a model of one size; expected a container, or a .upm with a section LITE")
+    return large, small
 
 
 def target(path, to=None):

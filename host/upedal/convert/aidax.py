@@ -15,7 +15,7 @@ import numpy as np
 from .. import layers as L
 from .. import upm
 from ..errors import UpedalError
-from . import recurrent, rtneural
+from . import recurrent, rtneural, words
 from .checked import field, parse_json, text_meta, whole
 
 PREWARM = 2048  # frames of silence that its players run at first
@@ -26,8 +26,6 @@ _BATCH = 2048  # frames of the self-test
 _MOST_BATCH = 4096
 _MOST_MACS = 300_000_000  # of a self-test: a large net plays only its beginning
 _BATCH_ERROR = 1e-3  # measured on real files: at most 2e-5; a wrong reading is off by far more
-_META = {"name": "name", "author": "author", "license": "licence", "based": "gear", "style": "tone_type",
-         "source": "gear_type", "esr": "validation_esr"}  # fmt: skip
 
 
 def detect(data, name):
@@ -48,6 +46,8 @@ def read(data, name, *, size=None, warn=print):
     layers = _place(body, inputs, skip, *gains)
     model = L.Model(layers, _rate(top, name, warn), prewarm=PREWARM, meta=_meta(top, name))
     model.knobs = recurrent.knobs(inputs - 1)
+    if isinstance(top.get("metadata"), dict):
+        words.read_levels(top["metadata"], model, name, warn, texts=True)
     return model
 
 
@@ -98,7 +98,7 @@ def _rate(top, name, warn):
 
 def _meta(top, name):
     inner = top.get("metadata")
-    meta = recurrent.title(name) | text_meta(top, _META) | text_meta(inner, _META)
+    meta = recurrent.title(name) | text_meta(top, words.FLAT) | text_meta(inner, words.FLAT)
     parts = text_meta(inner, {key: key for key in ("brand", "model", "channel")})
     if "gear" not in meta and parts:
         meta["gear"] = " ".join(parts.values())
@@ -166,7 +166,7 @@ def write(model, name, *, warn=print):
     if min(parts.in_gain, parts.out_gain) < 0 or not parts.body:
         recurrent.fold_gains(parts, name, target)
     _fit_player(parts, len(model.knobs), warn, name)
-    recurrent.warn_of_losses(model, tuple(_META.values()), warn, name, target)
+    recurrent.warn_of_losses(model, words.FLAT.values(), warn, name, target)
     inputs = 1 + len(model.knobs)
     top = {"in_shape": [None, None, inputs]}
     top |= {"in_skip": 1} if parts.skip else {}
@@ -176,8 +176,7 @@ def write(model, name, *, warn=print):
     x = _test_signal()
     y = _play(parts.body, inputs, parts.skip, x)
     top |= {"input_batch": recurrent.numbers(x), "output_batch": recurrent.numbers(y)}
-    top["metadata"] = {theirs: model.meta[ours] for theirs, ours in _META.items() if ours in model.meta}
-    top["metadata"]["samplerate"] = str(model.rate_hz)
+    top["metadata"] = words.flat(model) | {"samplerate": str(model.rate_hz)}
     return json.dumps(top, allow_nan=False).encode() + b"\n"
 
 

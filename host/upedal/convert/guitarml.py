@@ -4,7 +4,8 @@ Chameleon, TS-M1N3, NeuralSeed's sources), and bare PyTorch state dictionaries o
     y = lin(rec([audio, knobs])) + audio where skip
 
 The JSON holds PyTorch's tensors by their names: rec.weight_ih_l0 [G*H][in] and so on, rows of a GRU in the
-order reset, update, new, of an LSTM input, forget, cell, output. No sample rate, level or calibration.
+order reset, update, new, of an LSTM input, forget, cell, output. No sample rate. Levels and names are ours, in
+"metadata" beside them, which its players do not look at.
 """
 
 import json
@@ -13,7 +14,7 @@ import numpy as np
 
 from .. import layers as L
 from ..errors import UpedalError
-from . import recurrent
+from . import recurrent, words
 from .checked import choice, field, parse_json, whole
 
 MOST_LAYERS = 16
@@ -46,7 +47,10 @@ def read(data, name, *, size=None, warn=print):
         state = field(top, "state_dict", dict, name)
         layers, inputs = (_read_simple if kind == "SimpleRNN" else _read_recnet)(top, info, state, name)
     rate = recurrent.rate_of(name, recurrent.DEFAULT_RATE_HZ, warn)
-    return L.Model(layers, rate, meta=recurrent.title(name), knobs=recurrent.knobs(inputs - 1))
+    model = L.Model(layers, rate, meta=recurrent.title(name), knobs=recurrent.knobs(inputs - 1))
+    if "model_data" in top:
+        words.read_flat(top.get("metadata"), model, name, warn)
+    return model
 
 
 # ---- tensors -------------------------------------------------------------------------------------
@@ -225,11 +229,12 @@ def write(model, name, *, warn=print):
     recurrent.fold_gains(parts, name, target)
     cells, dense = recurrent.stack_of(parts.body)
     kind, hidden = type(cells[0]).__name__.upper(), cells[0].w_hh.shape[1]
-    recurrent.warn_of_losses(model, ("name",), warn, name, target)
+    recurrent.warn_of_losses(model, words.FLAT.values(), warn, name, target)
     _warn_of_players(model, kind, hidden, parts.skip, warn, name)
     info = {
         "model": "SimpleRNN", "input_size": cells[0].w_ih.shape[1], "skip": int(parts.skip), "output_size": 1,
         "unit_type": kind, "num_layers": len(cells), "hidden_size": hidden, "bias_fl": True,
     }  # fmt: skip
-    text = json.dumps({"model_data": info, "state_dict": _state(cells, dense)}, allow_nan=False)
-    return text.encode() + b"\n"
+    top = {"model_data": info, "state_dict": _state(cells, dense)}
+    top |= {"metadata": words.flat(model)} if words.flat(model) else {}
+    return json.dumps(top, allow_nan=False).encode() + b"\n"

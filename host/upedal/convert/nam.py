@@ -3,7 +3,8 @@
 What its player does counts where trainer and player disagree: Hardtanh's limits are not used, FiLM behind
 layer1x1 only in blended layers, Linear's taps run from the newest sample. Not carried over: the weights of
 the last layer's 1x1, which are never heard (written as zeros); groups come back as dense matrices, batch
-norm folded; date, training record and latency report.
+norm folded; the time of day, training record and latency report. What a `.nam` has no key for goes into its own
+object "upedal" among the metadata.
 """
 
 import json
@@ -14,7 +15,7 @@ import numpy as np
 
 from .. import layers as L
 from ..errors import UpedalError
-from . import nam_graph, nam_match, nam_wavenet, nam_write
+from . import nam_graph, nam_match, nam_wavenet, nam_write, words
 from .checked import array, choice, field, parse_json, text_meta, whole
 from .nam_net import MOST_CHANNELS, MOST_DILATION, MOST_FIELD, MOST_LAYERS, Chain, to_layers
 
@@ -26,6 +27,7 @@ _TEXTS = {
     "name": "name", "modeled_by": "author", "gear_type": "gear_type", "tone_type": "tone_type",
     "licence": "licence", "license": "licence", "gain": "gain",
 }  # fmt: skip
+_PLACES = {*_TEXTS.values(), "gear", "validation_esr", "made_on", "source"}  # keys of meta that a .nam has a place for
 
 
 def detect(data, name):
@@ -243,17 +245,6 @@ def _lstm(config, w, where, warn):
 # ---- metadata ------------------------------------------------------------------------------------
 
 
-def _level(metadata, key, name, warn):
-    """A level in dB, or None."""
-    value = metadata.get(key)
-    if value is None:
-        return None
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not abs(value) <= 1000:
-        warn(f"{name}: metadata {key!r} is no level in dB; it is left out")
-        return None
-    return float(value)
-
-
 def _texts(obj, keys):
     """The texts as text_meta finds them, without the halves of characters that JSON can hold."""
     return {key: text.encode(errors="replace").decode() for key, text in text_meta(obj, keys).items()}
@@ -270,9 +261,8 @@ def _metadata(metadata, model, name, warn):
     model.meta |= {"gear": text} if text else {}
     training = metadata.get("training")
     model.meta |= _texts(training, {"validation_esr": "validation_esr"})
-    model.loudness_db = _level(metadata, "loudness", name, warn)
-    model.input_dbu = _level(metadata, "input_level_dbu", name, warn)
-    model.output_dbu = _level(metadata, "output_level_dbu", name, warn)
+    model.meta |= words.read_nam_date(metadata) | words.read_others(metadata, _PLACES)
+    words.read_levels(metadata, model, name, warn)
 
 
 # ---- writing -------------------------------------------------------------------------------------
@@ -310,18 +300,9 @@ def _written_metadata(model):
     meta = model.meta
     found = {theirs: meta[ours] for theirs, ours in _TEXTS.items() if ours in meta and theirs != "license"}
     if "gain" in found:
-        found["gain"] = _as_number(found["gain"])
+        found["gain"] = words.as_number(found["gain"])
     if "gear" in meta:
         found["gear_model"] = meta["gear"]
     if "validation_esr" in meta:
-        found["training"] = {"validation_esr": _as_number(meta["validation_esr"])}
-    levels = (("loudness", model.loudness_db), ("input_level_dbu", model.input_dbu), ("output_level_dbu", model.output_dbu))
-    return found | {key: value for key, value in levels if value is not None}
-
-
-def _as_number(text):
-    try:
-        value = float(text)
-    except ValueError:
-        return None
-    return value if math.isfinite(value) else None
+        found["training"] = {"validation_esr": words.as_number(meta["validation_esr"])}
+    return found | words.nam_date(meta) | words.levels(model) | words.others(meta, _PLACES)

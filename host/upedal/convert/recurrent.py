@@ -211,8 +211,6 @@ def biases(layer):
 def warn_of_losses(model, held, warn, where, target):
     """Says by name what the format has no field for; held: the keys of meta that it does have."""
     lost = [k for k in sorted(model.meta) if k not in held]
-    levels = {"loudness": model.loudness_db, "input level": model.input_dbu, "output level": model.output_dbu}
-    lost += [k for k, v in levels.items() if v is not None]
     if lost:
         warn(f"{where}: {target} has no field for: {', '.join(lost)}")
     if model.knobs:

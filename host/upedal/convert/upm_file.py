@@ -1,6 +1,6 @@
 """Our own files, as one format among the others."""
 
-from .. import upm
+from .. import upm, upm_lite
 
 
 def detect(data, name):
@@ -8,7 +8,10 @@ def detect(data, name):
 
 
 def read(data, name, *, size=None, warn=print):
-    return upm.loads(data, name)
+    model = upm.loads(data, name, size)
+    if size is None and upm_lite.TAG in upm.sections(data):
+        warn(f"{name}: holds a smaller model too, which is left out; --size both keeps it, --size lite takes it")
+    return model
 
 
 def write(model, name, *, warn=print):
