@@ -1,8 +1,8 @@
 """YAML files with a fixed set of keys: read strictly, errors with file, line, key and what was expected.
 
 A schema is a dict of key -> check. A check is a function value -> value that raises ValueError with
-what it expected, or again a schema, or items(check) or optional(check) or spare(check). All keys but
-spare ones are required.
+what it expected, or again a schema, or items(check), optional(check), spare(check) or short(schema).
+All keys but spare ones are required.
 """
 
 from upedal.errors import UpedalError
@@ -66,6 +66,13 @@ class items:
         self.inner = inner
 
 
+class short:
+    """A mapping of this schema; a text alone stands for its first key."""
+
+    def __init__(self, inner):
+        self.inner = inner
+
+
 def read_mapping(path, schema):
     """The file's mapping as a dict, checked against the schema."""
     import yaml
@@ -114,6 +121,14 @@ def _plain(node):
         loader.dispose()
 
 
+def _alone(node, key):
+    """The mapping {key: node}."""
+    import yaml
+
+    name = yaml.ScalarNode("tag:yaml.org,2002:str", key, node.start_mark)
+    return yaml.MappingNode("tag:yaml.org,2002:map", [(name, node)], node.start_mark)
+
+
 def _mapping(path, node, schema, prefix):
     import yaml
 
@@ -146,6 +161,10 @@ def _value(path, node, check, key):
         if isinstance(node, yaml.ScalarNode) and _plain(node) is None:
             return None
         return _value(path, node, check.inner, key)
+    if isinstance(check, short):
+        check = check.inner
+        if isinstance(node, yaml.ScalarNode):
+            return _mapping(path, _alone(node, next(iter(check))), check, key + ".")
     if isinstance(check, dict):
         return _mapping(path, node, check, key + ".")
     if isinstance(check, items):

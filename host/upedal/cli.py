@@ -3,10 +3,35 @@
 import argparse
 import sys
 
-from . import __version__, cli_bench, cli_models, cli_pedal, cli_train
+from . import (
+    __version__,
+    cli_bench,
+    cli_capture,
+    cli_check,
+    cli_demo,
+    cli_fit,
+    cli_library,
+    cli_models,
+    cli_pedal,
+    cli_report,
+    cli_sweep,
+    cli_train,
+)
 from .errors import UpedalError
 
-_AREAS = (cli_train, cli_models, cli_pedal, cli_bench)
+_AREAS = (
+    cli_demo,
+    cli_capture,
+    cli_check,
+    cli_train,
+    cli_fit,
+    cli_sweep,
+    cli_report,
+    cli_library,
+    cli_models,
+    cli_pedal,
+    cli_bench,
+)
 
 
 def parser():

@@ -26,11 +26,11 @@ def knob_values(text):
         raise UpedalError(f"--knobs {text!r}: expected numbers such as 0.5,0.7") from None
 
 
-def render_file(path, x, knobs=None, prewarm=None):
+def render_file(path, x, knobs=None, prewarm=None, size=None):
     from . import upm
     from .native import render
 
-    return render(upm.read_blob(path), x, knobs=knobs, prewarm=prewarm)
+    return render(upm.read_blob(path, size), x, knobs=knobs, prewarm=prewarm)
 
 
 def in_arithmetic(args, model, profile):
@@ -53,11 +53,6 @@ def in_arithmetic(args, model, profile):
     if args.grade == "accurate" and made is not model:
         notes.append("q15 has no grade: --grade accurate counts in f32 only")
     return made, notes
-
-
-def meta_options(p):
-    for key in ("name", "author", "gear", "licence"):
-        p.add_argument(f"--{key}", help=f"{key}, kept in the file")
 
 
 def arithmetic_options(p):

@@ -106,12 +106,36 @@ def loads(model):
     """[(Board, estimated share of its cycle budget or None)] for every board with a clock."""
     from . import board as boards
 
-    found = []
-    for name in boards.names():
-        profile = boards.load(name)
-        if profile.budget_cycles_per_sample:
-            need = board_cycles(model, profile)
-            # A board at another rate plays the model at the model's rate: fewer or more cycles each.
-            budget = profile.clock_hz * profile.usable_share / model.rate_hz
-            found.append((profile, need and need / budget))
-    return found
+    profiles = [boards.load(name) for name in boards.names()]
+    return [(profile, load(model, profile)) for profile in profiles if profile.clock_hz]
+
+
+def load(model, profile):
+    """Estimated share of a board's cycles for effects, or None where its clock or cycles are not known."""
+    need = board_cycles(model, profile)
+    if need is None or not profile.clock_hz:
+        return None
+    # A board at another rate plays the model at the model's rate: fewer or more cycles each.
+    return need / (profile.clock_hz * profile.usable_share / model.rate_hz)
+
+
+def memory(model, blob=None):
+    """Bytes of RAM a pedal needs for a model: its file (blob: its bytes, where they are at hand), its arena and,
+    where it is prewarmed, the arena at rest that `Neural` keeps. A file read in place (ROMFS) takes none of it."""
+    blob = upm.dumps(model) if blob is None else blob
+    arena = upm.check(blob, "model")
+    return len(blob) + arena * (2 if model.prewarm else 1)
+
+
+_RAM_SHARE = 0.5  # a rule: the rest is MicroPython's, the native modules' (51 kB), the rig's and other effects'
+
+
+def memory_budget(profile):
+    """Bytes of RAM that one model may take: half of the region that the profile names for models, or for the heap,
+    else of the largest; None without RAM."""
+    regions = [region for region in profile.memory if region.kind == "ram"]
+    for word in ("models", "heap", ""):
+        sizes = [region.bytes for region in regions if word in region.purpose]
+        if sizes:
+            return int(_RAM_SHARE * max(sizes))
+    return None

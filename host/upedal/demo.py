@@ -11,7 +11,7 @@ from . import board as boards
 from .errors import UpedalError
 
 SECONDS, RATE_HZ, SEED = 48.0, 48000, 0  # of the synthesised pair
-MINUTES = 1.5  # of training
+MINUTES = 0.5  # of training
 BOARD, BLOCK = "emu_m7", 64
 _NO_DIFFERENCE_DB = -300.0  # stands for minus infinity, which JSON does not have
 RIG = '''"""A gain and the trained amp: edit, and play it again with `upedal sim`."""
@@ -27,14 +27,14 @@ def run(dry_path=None, wet_path=None, *, out="demo", minutes=MINUTES, recipe="gr
     start = time.monotonic()
     out = Path(out)
     out.mkdir(parents=True, exist_ok=True)
-    dry, wet, rate, notes = _pair(dry_path, wet_path, console)
+    dry, wet, rate, found = _pair(dry_path, wet_path, console)
     trained = _train(dry, wet, rate, recipe, minutes, out, seed, console)
     model = _pack(trained, rate, recipe, out)
     x, target = dry[trained.test_slice], wet[trained.test_slice]
     for name, signal in (("dry", x), ("target", target)):
         audio.write(out / f"{name}.wav", signal, rate)
     (out / "rig.py").write_text(RIG.format(block=BLOCK, rate=rate))
-    result = {"recipe": recipe, "rate_hz": rate, "seed": seed, "notes": notes}
+    result = {"recipe": recipe, "rate_hz": rate, "seed": seed, "checks": found}
     result |= {"train_seconds": trained.seconds, "validation_esr": trained.val_esr}
     net, sim, pedal, counters = _play(trained.net, model, x, rate, out, console)
     result |= _compare(target, net, sim, pedal)
@@ -47,22 +47,22 @@ def run(dry_path=None, wet_path=None, *, out="demo", minutes=MINUTES, recipe="gr
 
 
 def _pair(dry_path, wet_path, console):
-    """Aligned (dry, wet, rate_hz, notes): read, or synthesised where no paths are given."""
+    """Aligned (dry, wet, rate_hz, what the checks found): read, or synthesised where no paths are given."""
+    from . import checks
+
     if dry_path is None:
         from . import synth
 
         console.print(f"[bold]1[/] synthesising {SECONDS:.0f} s of guitar through an overdrive")
-        dry, rate = synth.dry_guitar(SECONDS, RATE_HZ, seed=SEED), RATE_HZ
-        wet, wet_rate = synth.overdrive(dry, rate), rate
+        dry = synth.dry_guitar(SECONDS, RATE_HZ, seed=SEED)
+        pair = checks.inspect(dry, synth.overdrive(dry, RATE_HZ), RATE_HZ)
     else:
         console.print(f"[bold]1[/] reading {dry_path} and {wet_path}")
-        (dry, rate), (wet, wet_rate) = audio.read(dry_path), audio.read(wet_path)
-    notes = audio.check_pair(dry, wet, rate, wet_rate)
-    dry, wet, alignment = audio.align(dry, wet, rate)
-    notes.append(f"wet is {alignment.lag_frames} frames late, polarity {alignment.polarity:+d}")
-    for note in notes:
-        console.print(f"  {note}")
-    return dry, wet, rate, notes
+        pair = checks.load(dry_path, wet_path)
+    for finding in pair.findings:
+        if finding.outcome != "ok":
+            console.print(f"  {finding.outcome}: {finding.sentence}")
+    return pair.dry, pair.wet, pair.rate_hz, [f.as_dict() for f in pair.findings]
 
 
 def _train(dry, wet, rate, recipe, minutes, out, seed, console):

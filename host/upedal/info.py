@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from . import cost, upm, upm_q
+from . import cost, upm, upm_lite, upm_q
 from . import layers as L
 from . import qlayers as Q
 
@@ -39,8 +39,13 @@ def _describe(layer, dims, side):
 
 
 def facts(path):
-    """Everything a file says and what follows from it, as a dict."""
+    """Everything a file says and what follows from it, as a dict; of a smaller model inside it under "lite"."""
     blob = upm.read_blob(path)
+    inner = upm.sections(blob).get(upm_lite.TAG)
+    return _facts(blob, path) | {"lite": None if inner is None else _facts(inner, path)}
+
+
+def _facts(blob, path):
     model = upm.loads(blob, path)
     total, each = cost.instructions(model)
     rows = [
@@ -85,6 +90,13 @@ def _arithmetic(f):
     return f"{f['arithmetic']}, exact; {f['table_bytes']:,} bytes of tables for activations"
 
 
+def _lite(f):
+    return (
+        f"a smaller model inside: {f['bytes']:,} bytes, {f['arithmetic']}, {f['parameters']:,} parameters,"
+        f" {f['macs']:,} MACs, {f['instructions']:,} instructions a sample; --size lite takes it out"
+    )
+
+
 def show(path, console):
     from rich.table import Table
 
@@ -108,6 +120,7 @@ def show(path, console):
             lines.append((key.split("_")[0], f"{f[key]:g} {unit}"))
     lines += [(f"knob {k[0]}", f"{k[2]:g} to {k[3]:g} {k[1]}, default {k[4]:g}") for k in f["knobs"]]
     lines += sorted((k, v) for k, v in f["meta"].items() if k != "quantised_db")
+    lines += [("lite", _lite(f["lite"]))] if f["lite"] else []
     for name, value in lines:
         console.print(f"  {name:<18} {value}", highlight=False, markup=False)
     table = Table()
@@ -122,7 +135,10 @@ def show(path, console):
     boards = Table(title="estimated share of each board's cycles for effects")
     boards.add_column("board")
     boards.add_column("load", justify="right")
+    if f["lite"]:
+        boards.add_column("lite", justify="right")
     for name, share in f["loads"].items():
+        both = [share, f["lite"]["loads"][name]] if f["lite"] else [share]
         style = "" if share is None else "red" if share > 1 else "green"
-        boards.add_row(name, "not known" if share is None else f"{share:.0%}", style=style)
+        boards.add_row(name, *("not known" if s is None else f"{s:.0%}" for s in both), style=style)
     console.print(boards)

@@ -1,29 +1,8 @@
-"""What the report says in words and numbers, from the keys of `result.json`; any may be missing."""
+"""Figures as text, and the words at the report's top, from a result's keys; any may be missing."""
 
 import math
 
-# (heading, [(key, label, kind)]) of the table; kinds are those of `show`.
-_TABLE = [
-    ("Sound", [
-        ("esr_net", "ESR, trained network", "ratio"),
-        ("esr_sim", "ESR, simulator", "ratio"),
-        ("esr_pedal", "ESR, pedal", "ratio"),
-        ("sim_vs_net_db", "Simulator against network", "db"),
-        ("pedal_vs_sim_db", "Pedal against simulator", "db"),
-        ("bit_identical", "Pedal and simulator, bit for bit", "bool"),
-    ]),
-    ("Speed", [
-        ("instructions_per_sample", "Instructions a sample, counted", "count"),
-        ("estimated_cycles_per_sample", "Cycles a sample, estimated", "count"),
-        ("interpreter_instructions_per_block", "Interpreter's instructions a block", "count"),
-    ]),
-    ("Size and time", [
-        ("upm_bytes", "Model file", "bytes"),
-        ("seconds", "Time taken in all", "seconds"),
-    ]),
-]  # fmt: skip
-# Keys with a place of their own on the page.
-_PLACED = {"boards", "title", "history"} | {key for _, rows in _TABLE for key, _, _ in rows}
+_NOTHING_DB = -300.0  # stands for minus infinity, which JSON does not have
 
 
 def number(value):
@@ -48,9 +27,9 @@ def show(value, kind="plain"):
     """A figure as text; "–" where there is none."""
     if kind == "bool" or isinstance(value, bool):
         return "–" if value is None else "yes" if value else "no"
-    if kind == "db" and value == -math.inf:
-        return "no difference"
     x = number(value)
+    if kind == "db" and (value == -math.inf or (x is not None and x <= _NOTHING_DB)):
+        return "no difference"
     if x is None:
         return value if isinstance(value, str) else "–"
     if kind == "ratio":
@@ -64,27 +43,60 @@ def show(value, kind="plain"):
     return f"{x:,.0f}" if kind == "count" or abs(x) >= 1000 else f"{x:,.6g}"
 
 
+def joined(parts):
+    """["a", "b", "c"] -> "a, b and c"."""
+    parts = list(parts)
+    return parts[0] if len(parts) == 1 else ", ".join(parts[:-1]) + " and " + parts[-1]
+
+
 def title(result):
-    return str(result.get("title") or "Captured pedal")
+    name = result.get("title") or result.get("name") or (result.get("meta") or {}).get("name")
+    return str(name or "Captured pedal")
 
 
-def verdict(result):
-    """One sentence: how near the sound is, whether pedal and simulator agree, where it fits."""
+def error(result):
+    """(ESR on the held-out part, whose it is): the file as it is shipped goes before the network."""
+    for key, whose in (("esr_pedal", "the pedal"), ("esr_sim", "the simulator")):
+        if number(result.get(key)) is not None:
+            return number(result[key]), whose
+    quantised = result.get("quantised") or {}
+    if number(quantised.get("esr")) is not None:
+        return number(quantised["esr"]), f"the {quantised.get('arithmetic', 'integer')} model"
+    for key in ("test_esr", "esr_net", "val_esr"):
+        if number(result.get(key)) is not None:
+            return number(result[key]), "the model"
+    return None, ""
+
+
+# What an ESR is called. The bounds are ours, for guidance: ears judge, see the blind test.
+_GRADES = ((0.01, "Very close"), (0.05, "Close"), (0.15, "Rough"), (math.inf, "Far off"))
+
+
+def grade(esr):
+    return next(word for bound, word in _GRADES if esr < bound or bound == math.inf)
+
+
+def verdict(result, faults=()):
+    """One sentence: how near the sound is, what is wrong with it (`faults`), and where it fits."""
     parts = []
-    esr = next(
-        (number(result.get(k)) for k in ("esr_pedal", "esr_sim", "esr_net") if result.get(k)), None
-    )
+    esr, whose = error(result)
     if esr is not None:
-        parts.append(f"the error is {percent(esr)} of the signal's energy")
+        told = f"{grade(esr)}: the error of {whose} is {percent(esr)} of the signal's energy"
+        linear = number(result.get("linear_esr"))
+        parts.append(told + (f" (a linear filter leaves {percent(linear)})" if linear else ""))
+    parts += [fault for fault in faults if fault]
     apart = number(result.get("pedal_vs_sim_db"))
     if result.get("bit_identical"):
         parts.append("the pedal plays what the simulator plays, bit for bit")
     elif apart is not None:
         parts.append(f"pedal and simulator differ by {show(apart, 'db')}")
-    loads = [row["load"] for row in board_rows(result) if row["load"] is not None]
-    if loads:
-        fit = sum(load <= 1 for load in loads)
-        parts.append(f"the model is estimated to fit {fit} of {len(loads)} boards")
+    known = [row for row in board_rows(result) if row["load"] is not None]
+    if len(known) == 1:
+        parts.append(
+            f"it is estimated {'to fit' if fits(known[0]) else 'too much for'} {known[0]['title']}"
+        )
+    elif known:
+        parts.append(f"it is estimated to fit {sum(map(fits, known))} of {len(known)} boards")
     if not parts:
         return "Nothing was measured."
     text = parts[0] if len(parts) == 1 else ", ".join(parts[:-1]) + ", and " + parts[-1]
@@ -92,40 +104,34 @@ def verdict(result):
 
 
 def tiles(result):
-    """The four figures at the top: [(label, text, note)]."""
-    esr = next((k for k in ("esr_pedal", "esr_sim", "esr_net") if number(result.get(k))), None)
+    """The figures at the top: [(label, text, note)]."""
+    esr, whose = error(result)
     found = []
-    if esr:
-        db = decibels(10 * math.log10(result[esr]))
-        found.append(("Error to signal", percent(result[esr]), db))
+    if esr is not None:
+        db = decibels(10 * math.log10(esr)) if esr > 0 else "no error"
+        found.append(("Error to signal", percent(esr), db))
+    spectral = number(result.get("test_mrstft"))
+    if spectral is not None:
+        found.append(("Spectral error", f"{spectral:.3g}", "MR-STFT"))
+    work = "counted" if "esr_pedal" in result else "estimated"
     for key, label, note in (
-        ("instructions_per_sample", "Instructions a sample", "counted"),
+        ("instructions_per_sample", "Instructions a sample", work),
         ("estimated_cycles_per_sample", "Cycles a sample", "estimated"),
         ("upm_bytes", "Model file", "bytes"),
+        ("train_seconds", "Training", ""),
     ):
-        if number(result.get(key)) is not None:
-            found.append((label, f"{result[key]:,.0f}", note))
+        value = number(result.get(key))
+        if value is not None:
+            text = show(value, "seconds") if key == "train_seconds" else f"{value:,.0f}"
+            found.append((label, text, note))
     return found
 
 
-def table(result):
-    """[(heading, [(label, text)])]: known figures in order, then every further plain value."""
-    sections = [
-        (heading, [(label, show(result[key], kind)) for key, label, kind in rows if key in result])
-        for heading, rows in _TABLE
-    ]
-    more = [
-        (key.replace("_", " "), show(value))
-        for key, value in result.items()
-        if key not in _PLACED and isinstance(value, (str, int, float))
-    ]
-    return [(heading, rows) for heading, rows in [*sections, ("Further", more)] if rows]
-
-
 def board_rows(result):
-    """[{name, load, text, budget}]: load as a fraction of the budget, None where not estimated.
+    """[{name, title, load, text, budget, memory, memory_budget}], None where nothing is known.
 
-    A board without `load` gets estimated cycles (its own, else the result's) over its budget.
+    load: a fraction of the budget. A board without `load` gets estimated cycles (its own, else the
+    result's) over its budget. memory, memory_budget: bytes.
     """
     rows = []
     for board in result.get("boards") or []:
@@ -136,14 +142,26 @@ def board_rows(result):
         load = number(board.get("load"))
         if "load" not in board and budget and cycles is not None:
             load = cycles / budget
-        text = "no estimate" if load is None else f"{100 * load:.0f} %"
-        budget_text = f"{budget:,.0f} cycles a sample" if budget else ""
+        name = str(board.get("name", "?"))
         rows.append(
             {
-                "name": str(board.get("name", "?")),
+                "name": name,
+                "title": str(board.get("title") or name),
                 "load": load,
-                "text": text,
-                "budget": budget_text,
+                "text": "no estimate" if load is None else f"{100 * load:.0f} %",
+                "budget": f"{budget:,.0f} cycles a sample" if budget else "",
+                "memory": number(board.get("memory_bytes")),
+                "memory_budget": number(board.get("memory_budget")),
             }
         )
     return rows
+
+
+def holds(row):
+    """Whether a board of board_rows has the memory, as far as is known."""
+    return not row["memory_budget"] or (row["memory"] or 0) <= row["memory_budget"]
+
+
+def fits(row):
+    """Whether a board of board_rows is known to have the time, and has the memory."""
+    return row["load"] is not None and row["load"] <= 1 and holds(row)

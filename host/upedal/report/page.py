@@ -1,101 +1,113 @@
-"""Puts the report together: words and numbers, pictures, sound, in one HTML file."""
+"""Puts a model's report together: one HTML file with pictures and sound, or the same facts as text."""
 
-import base64
-import io
+import os
+import re
 from pathlib import Path
 
 import numpy as np
 
 from ..errors import UpedalError
-from . import figures, plots
+from . import chart, figures, heard, sections, sound
 
-PLAYED_S = 5.0  # of audio in each player
+
+def write_model(path, result, *, dry=None, target=None, output=None, play=None):
+    """Writes the report of one model, whole or not at all; returns its path.
+
+    result: the dict of result.json (docs/reports.md lists its keys); any key may be missing.
+    target, output, dry: float32 [n] at result["rate_hz"], full scale 1: what the gear gave on the
+    held-out part, what the packed model gives, and (optional) what went in. Without target and
+    output the page has neither sound nor what is measured on it.
+    play: x float32 [n] -> y [n], the packed model from its start; for harmonics and aliasing.
+    """
+    parts, faults, deck = gather(result, dry, target, output, play)
+    text = render(
+        "report.html",
+        title=figures.title(result),
+        verdict=figures.verdict(result, faults),
+        tiles=figures.tiles(result),
+        sections=parts,
+        deck=deck,
+    )
+    return put(path, text)
 
 
 def write(path, result, target, output, rate_hz, *, dry=None, history=None):
-    """Write the report and return its path.
+    """As write_model, of `upedal demo`: history is the trainer's list, else result["history"]."""
+    result = {**result, "rate_hz": rate_hz, "history": history or result.get("history")}
+    return write_model(path, result, dry=dry, target=target, output=output)
 
-    result: the dict of result.json; any key may be missing. target, output, dry: float32 [n],
-    full scale 1, what the real pedal gave, what the model gave, and (optional) what went in.
-    history: the trainer's list of {"epoch", "val_esr", ...}, also taken from result["history"].
-    """
-    from jinja2 import Environment
 
-    target, output = _signal(target, "target"), _signal(output, "output")
-    if len(target) != len(output):
+def gather(result, dry, target, output, play, sounding=True):
+    """([Section] in the page's order, faults for the verdict, the players' dict or None)."""
+    found, faults, deck = sections.from_result(result), [], None
+    rate = figures.number(result.get("rate_hz"))
+    if (target is not None or play is not None) and not (rate and rate > 0):
         raise UpedalError(
-            f"report: target has {len(target)} samples and output {len(output)}; expected as many"
+            f"report: rate_hz is {result.get('rate_hz')!r}; expected samples a second"
         )
-    template = Path(__file__).with_name("report.html").read_text(encoding="utf-8")
-    page = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
-    text = page.from_string(template).render(
-        title=figures.title(result),
-        verdict=figures.verdict(result),
-        tiles=figures.tiles(result),
-        sections=figures.table(result),
-        boards=_bars(figures.board_rows(result)),
-        pictures=_pictures(target, output, rate_hz, history or result.get("history")),
-        **_sounds(target, output, dry, rate_hz),
-    )
-    path = Path(path)
-    path.write_text(text, encoding="utf-8")
-    return path
+    made = []
+    if target is not None and output is not None:
+        target, output = _signal(target, "target"), _signal(output, "output", len(target))
+        dry = None if dry is None else _signal(dry, "dry", len(target))
+        spectrum, faults = heard.spectrum(target, output, rate)
+        made = [spectrum, heard.over_time(target, output, rate)]
+        deck = sound.deck(dry, target, output, rate) if sounding else None
+    if play is not None:
+        peak = float(np.abs(dry).max()) if dry is not None else 0.0
+        section, more = heard.harmonics(play, rate, 20 * np.log10(peak) if peak > 0 else 0.0)
+        made.append(section)
+        faults += more
+    first = [s for s in found if s.id == "checks"]
+    rest = [s for s in found if s.id != "checks"]
+    return first + [s for s in made if s] + rest, faults, deck
 
 
-def _signal(x, name):
+def _signal(x, name, length=None):
     x = np.asarray(x, np.float32)
     if x.ndim != 1 or len(x) < 2 or not np.isfinite(x).all():
         raise UpedalError(
             f"report: {name} has shape {x.shape}; expected one channel of finite samples"
         )
+    if length is not None and len(x) != length:
+        raise UpedalError(
+            f"report: target has {length} samples and {name} {len(x)}; expected as many"
+        )
     return x
 
 
-def _pictures(target, output, rate_hz, history):
-    made = [
-        ("Waveform", "The whole, the difference, and the loudest 25 milliseconds.",
-         plots.waveform(target, output, rate_hz)),
-        ("Spectrum over time", "All three on the same scale.",
-         plots.spectrograms(target, output, rate_hz)),
-        ("Error over time", "In steps of 100 ms, over the target's level in grey; silence left out.",
-         plots.esr_over_time(target, output, rate_hz)),
-        ("Training", "Validation ESR after each epoch.", plots.training(history)),
-    ]  # fmt: skip
-    return [(heading, note, uri) for heading, note, uri in made if uri]
+def render(template, **values):
+    """A page of this folder's templates, its own size in it."""
+    from jinja2 import Environment, FileSystemLoader
+
+    from .. import __version__
+
+    pages = Environment(
+        loader=FileSystemLoader(Path(__file__).parent), autoescape=True, trim_blocks=True, lstrip_blocks=True
+    )  # fmt: skip
+    pages.filters["glue"] = glue
+    values |= {"render": chart.render, "version": __version__, "size": _SIZE}
+    text = pages.get_template(template).render(values)
+    kilobytes = len(text.encode()) / 1000
+    size = f"{kilobytes / 1000:.1f} MB" if kilobytes >= 1000 else f"{kilobytes:.0f} kB"
+    return text.replace(_SIZE, size)
 
 
-def _bars(rows):
-    """Bars to a common scale that shows 100 % and no more than three times as much."""
-    scale = min(3.0, max([1.15, *(r["load"] * 1.05 for r in rows if r["load"] is not None)]))
-    for row in rows:
-        share = 0 if row["load"] is None else min(1.0, row["load"] / scale)
-        row["width"] = round(100 * share, 2)
-        row["state"] = "none" if row["load"] is None else "over" if row["load"] > 1 else "fits"
-        row["cut"] = row["load"] is not None and row["load"] > scale
-    return {"rows": rows, "limit": round(100 / scale, 2)}
+_SIZE = "@size@"
 
 
-def _sounds(target, output, dry, rate_hz):
-    """Players of the loudest stretch, and the gain common to them that avoids clipping."""
-    length = int(PLAYED_S * rate_hz)
-    at = plots.loudest(target, length)
-    part = slice(at, at + length)
-    named = [("Target", target[part]), ("Model", output[part]),
-             ("Difference", (target - output)[part])]  # fmt: skip
-    if dry is not None:
-        named.insert(0, ("Dry", _signal(dry, "dry")[part]))
-    peak = max(float(np.abs(x).max(initial=0)) for _, x in named)
-    gain = min(1.0, 0.99 / peak) if peak > 0 else 1.0
-    return {
-        "players": [(name, _wav(gain * x, rate_hz)) for name, x in named],
-        "played": f"{at / rate_hz:.1f} to {min(len(target), at + length) / rate_hz:.1f}",
-        "gain_db": f"{-20 * np.log10(gain):.1f}" if gain < 1 else "",
-    }
+def glue(text):
+    """Text whose figures and units stay on one line."""
+    return re.sub(r"(?<=[\d]) (?=%|dB|k?Hz|MB|kB|s\b)", "\u00a0", str(text))
 
 
-def _wav(signal, rate_hz):
-    import soundfile
-
-    buffer = io.BytesIO()
-    soundfile.write(buffer, signal, int(rate_hz), format="WAV", subtype="PCM_16")
-    return "data:audio/wav;base64," + base64.b64encode(buffer.getvalue()).decode()
+def put(path, text):
+    """Writes a text file beside `path`, then in its place."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        beside.write_text(text, encoding="utf-8")
+        os.replace(beside, path)
+    finally:
+        beside.unlink(missing_ok=True)
+    return path

@@ -178,14 +178,14 @@ def _float_net(cell, out):
     """The best float net of the cell that this one starts from."""
     import torch
 
-    from ..train import _TORN
+    from ..checkpoint import TORN
 
     path = out / cell.recording / cell.start / "float.pt"
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
         net = recipes.Recipe(**content["identity"]["recipe"]).build()
         net.load_state_dict(content["best_state"])
-    except _TORN as e:
+    except TORN as e:
         raise UpedalError(f"{path}: not a checkpoint of upedal ({type(e).__name__}: {e})") from None
     return net.eval()
 

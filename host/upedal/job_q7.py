@@ -1,0 +1,42 @@
+"""The 8-bit path of a job: float weights, fake quantisation, the integer model; emphasis and dither as the board has them."""
+
+import dataclasses
+
+from . import audio, judge
+
+
+def make(made, captures, plan, profile, how):
+    """A job._Made (the class, given as `made`) of an 8-bit recipe, from one capture."""
+    from . import tcn8, train_tcn8
+    from .losses import mrstft
+    from .reproduce.packing import q7_model
+
+    if profile and profile.pre_emphasis is not None:
+        plan = dataclasses.replace(plan, emphasis=profile.pre_emphasis, dither=profile.dither)
+    item = captures.items[0]
+    done = train_tcn8.train(item.dry, item.wet, captures.rate_hz, plan, **how)
+    model = q7_model(done.net, done.front, done.scale)
+
+    def play(x, knobs=None):
+        return tcn8.render_q7(done.net, done.front, done.scale, x)
+
+    part = audio.split(len(item.dry), captures.rate_hz)[2]
+    target, output = item.wet[part], play(item.dry)[part]
+    floats = tcn8.render_float(done.float_net, done.front, item.dry)[part]
+    seen = [note["val_esr"] for note in done.history if note["phase"] == "q7"]
+    figures = {
+        "val_esr": min(seen),
+        "test_esr": done.float_esr,
+        "test_mrstft": mrstft(target, output),
+        "test_esr_emphasised": judge.emphasised_esr(target, output),
+        "packed_esr": done.q7_esr,
+        "quantised": {
+            "arithmetic": "q7",
+            "esr": done.q7_esr,
+            "db": audio.db(audio.esr(floats, output)),
+        },
+    }
+    return made(
+        model, play, [(item, target, output)], done.history, done.seconds, figures,
+        [{"name": item.name, "knobs": [], "esr": done.q7_esr, "held_out": False}], done.interrupted,
+    )  # fmt: skip
