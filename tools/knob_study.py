@@ -23,12 +23,17 @@ KNOBS = (Knob("drive", "", 0.0, 1.0, 0.5), Knob("tone", "", 0.0, 1.0, 0.5))
 
 def grid(drives, tones):
     """[(drive, tone)] with both ends of each range."""
-    return [(float(d), float(t)) for d in np.linspace(0, 1, drives) for t in np.linspace(0, 1, tones)]
+    return [
+        (float(d), float(t)) for d in np.linspace(0, 1, drives) for t in np.linspace(0, 1, tones)
+    ]
 
 
 def captures(settings, unseen, seconds, rate_hz=48000):
     """Captures of the overdrive: `settings` over one take of `seconds`, `unseen` held out over 8 s of another."""
-    dry, other = synth.dry_guitar(seconds, rate_hz, seed=11), synth.dry_guitar(8.0, rate_hz, seed=12)
+    dry, other = (
+        synth.dry_guitar(seconds, rate_hz, seed=11),
+        synth.dry_guitar(8.0, rate_hz, seed=12),
+    )
 
     def item(setting, x, held_out):
         drive, tone = setting
@@ -47,8 +52,15 @@ def random_settings(count, seed=5):
 def study(recipe, *, minutes, seconds, drives, tones, unseen, out_dir, seed=0, progress=True):
     """A dict of the figures, and the packed model."""
     data = captures(grid(drives, tones), random_settings(unseen), seconds)
-    done = train_captures(data, recipe, minutes=minutes, out_dir=out_dir, seed=seed, progress=progress)
-    model = pack(done.net, data.rate_hz, meta={"name": "white-box overdrive", "recipe": recipe.name}, knobs=data.knobs)
+    done = train_captures(
+        data, recipe, minutes=minutes, out_dir=out_dir, seed=seed, progress=progress
+    )
+    model = pack(
+        done.net,
+        data.rate_hz,
+        meta={"name": "white-box overdrive", "recipe": recipe.name},
+        knobs=data.knobs,
+    )
     settings = knobs.evaluate(upm.dumps(model), data)
     held = [s["esr"] for s in settings if s["held_out"]]
     figures = {
@@ -62,12 +74,18 @@ def study(recipe, *, minutes, seconds, drives, tones, unseen, out_dir, seed=0, p
 
 
 def main():
-    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     p.add_argument("-o", "--output", default="knob-study.json", help="the figures (%(default)s)")
     p.add_argument("--recipe", default="knobs-gru", help="name or YAML file (%(default)s)")
-    p.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="change a recipe's key")
+    p.add_argument(
+        "--set", action="append", default=[], metavar="KEY=VALUE", help="change a recipe's key"
+    )
     p.add_argument("--minutes", type=float, default=15.0, help="of training (%(default)s)")
-    p.add_argument("--seconds", type=float, default=20.0, help="of playing at each setting (%(default)s)")
+    p.add_argument(
+        "--seconds", type=float, default=10.0, help="of playing at each setting (%(default)s)"
+    )
     p.add_argument("--drives", type=int, default=5, help="settings of drive (%(default)s)")
     p.add_argument("--tones", type=int, default=4, help="settings of tone (%(default)s)")
     p.add_argument("--unseen", type=int, default=12, help="settings to judge at (%(default)s)")
@@ -82,7 +100,9 @@ def main():
     upm.replace(out, (json.dumps(figures, indent=1) + "\n").encode())
     for s in figures["settings"]:
         print(f"{'unseen' if s['held_out'] else 'grid':7} {s['name']:28} ESR {s['esr']:.3%}")
-    print(f"mean ESR: {figures['mean_esr_unseen']:.3%} unseen, {figures['mean_esr_grid']:.3%} on the grid")
+    print(
+        f"mean ESR: {figures['mean_esr_unseen']:.3%} unseen, {figures['mean_esr_grid']:.3%} on the grid"
+    )
     print(f"{out}, {out.with_suffix('.upm')}")
 
 

@@ -44,7 +44,7 @@ def write(path, spec):
     """Writes the test signal as 24-bit WAV; float32 [n] as written. A file there is replaced only where it, too, is a
     test signal of ours."""
     path = Path(path)
-    _must_be_wav(path)
+    must_be_wav(path)
     if path.exists() and signal.recognise(audio.read(path)[0]) is None:
         raise UpedalError(
             f"{path}: is there already and holds no test signal of ours; choose another name"
@@ -60,7 +60,7 @@ def wet_path(path):
     return path.with_name(path.stem.removesuffix("-dry") + "-wet.wav")
 
 
-def _must_be_wav(path):
+def must_be_wav(path):
     if path.suffix.lower() != ".wav":
         raise UpedalError(
             f"{path}: type {path.suffix or '(none)'}; expected a name that ends in .wav"

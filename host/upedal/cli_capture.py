@@ -128,6 +128,7 @@ def _play(args):
     from .capture_device import Card
 
     wet = Path(args.output) if args.output else capture.wet_path(args.dry)
+    capture.must_be_wav(wet)
     if wet.exists() and not args.force:
         raise UpedalError(f"{wet}: is there already; --force replaces it, -o names another")
     if len(args.device) > 2:

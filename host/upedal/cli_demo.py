@@ -11,7 +11,7 @@ def verbs(add):
     p.add_argument(
         "-o", "--output", default="demo", help="folder to leave everything in (%(default)s)"
     )
-    p.add_argument("--minutes", type=float, default=1.5, help="of training (%(default)s)")
+    p.add_argument("--minutes", type=float, default=0.5, help="of training (%(default)s)")
     p.add_argument("--recipe", default="gru-16", help="name or YAML file (%(default)s)")
 
     p = add(

@@ -100,7 +100,9 @@ def do_train(args):
     )  # fmt: skip
     if args.fit_search:
         plan.recipe = _searched(args, plan)
-    _tell_trained(job.run(plan, show=show), plan)
+    result = job.run(plan, show=show)
+    _tell_trained(result, plan)
+    return 130 if result["interrupted"] else 0
 
 
 def _searched(args, plan):

@@ -2,12 +2,13 @@
 
 import dataclasses
 import json
+import math
 import os
 import shlex
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from . import audio, judge, upm
+from . import audio, job_q7, judge, upm
 from .errors import UpedalError
 
 
@@ -63,6 +64,7 @@ def run(job, *, show=lambda *_: None, progress=True):
         _tell(item, show, several=len(captures.items) > 1)
     plan = _plan(job, captures, show)
     profile = _profile(job, captures.rate_hz, show)
+    plan = job_q7.as_board(plan, profile)
     made = _train(job, captures, plan, profile, progress)
     model = _finish(job, made, captures, plan)
     size = upm.save(model, job.output, **made.more)
@@ -181,7 +183,7 @@ class _Made:
 
 
 def _train(job, captures, plan, profile, progress):
-    from . import job_float, job_q7
+    from . import job_float
 
     how = {
         "minutes": job.minutes, "out_dir": job.folder, "seed": job.seed, "resume": job.resume, "progress": progress,
@@ -191,7 +193,7 @@ def _train(job, captures, plan, profile, progress):
             raise UpedalError(
                 f"recipe {plan.name}: an 8-bit net takes one dry and one wet recording; expected another recipe for knobs"
             )
-        return job_q7.make(_Made, captures, plan, profile, how)
+        return job_q7.make(_Made, captures, plan, how)
     grade = profile.grade if profile else "accurate"
     return job_float.make(
         _Made, captures, plan, profile, grade, job.arithmetic, {**how, "device": job.device}
@@ -298,10 +300,21 @@ def _write(path, result):
     """The result as JSON; the file appears whole or not at all."""
     temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
     try:
-        temporary.write_text(json.dumps(result, indent=1, default=_plain) + "\n", encoding="utf-8")
+        temporary.write_text(
+            json.dumps(_finite(result), indent=1, default=_plain) + "\n", encoding="utf-8"
+        )
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _finite(value):
+    """The same with None for NaN and infinity, which JSON lacks."""
+    if isinstance(value, dict):
+        return {k: _finite(v) for k, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(v) for v in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _plain(value):
@@ -316,7 +329,9 @@ def _report(job, result, captures, made):
     item = captures.items[0]
     part = audio.split(len(item.dry), captures.rate_hz)[2]
     output = made.play(item.dry, item.knobs or None)[part]
-    saved.save_signals(job.folder, captures.rate_hz, dry=item.dry[part], target=item.wet[part], output=output)
+    saved.save_signals(
+        job.folder, captures.rate_hz, dry=item.dry[part], target=item.wet[part], output=output
+    )
     report.write_model(
         job.folder / "report.html", result, dry=item.dry[part], target=item.wet[part], output=output,
         play=lambda x: made.play(x, item.knobs or None),

@@ -14,8 +14,9 @@ def make(made, captures, plan, profile, grade, arithmetic, how):
 
     done = train_captures(captures, plan, **how)
     floats = pack(done.net, captures.rate_hz, grade=grade, knobs=captures.knobs)
-    louder = np.concatenate([c.dry for c in captures.training])[: 20 * captures.rate_hz]
-    model, notes = choose(floats, arithmetic, profile, louder, "the recording")
+    heard = [c.dry[audio.split(len(c.dry), captures.rate_hz)[0]] for c in captures.training]
+    heard = np.concatenate(heard)[: 20 * captures.rate_hz]
+    model, notes = choose(floats, arithmetic, profile, heard, "the recording")
     blob = upm.dumps(model)
 
     def play(x, knobs=None):
@@ -23,6 +24,12 @@ def make(made, captures, plan, profile, grade, arithmetic, how):
 
     tests = _tests(captures, play)
     esrs = [audio.esr(target, output) for _, target, output in tests]
+    pairs = [*zip(captures.training, esrs)]
+    pairs += [(c, audio.esr(c.wet, play(c.dry, c.knobs or None))) for c in captures.held_out]
+    settings = [
+        {"name": c.name, "knobs": list(c.knobs), "esr": e, "held_out": c.held_out}
+        for c, e in pairs
+    ]
     figures = {
         "val_esr": done.val_esr,
         "test_esr": done.test_esr,
@@ -42,11 +49,11 @@ def make(made, captures, plan, profile, grade, arithmetic, how):
             done.net.sized(plan.slim[0]), captures.rate_hz, grade=grade, knobs=captures.knobs
         )
         more["lite"], figures["lite"], told = slim.judged(
-            choose(small, arithmetic, profile, louder, "the recording"), captures, plan.slim[0]
+            choose(small, arithmetic, profile, heard, "the recording"), captures, plan.slim[0]
         )
         notes = notes + told
     return made(
-        model, play, tests, done.history, done.seconds, figures, done.settings, done.interrupted, done.resumed,
+        model, play, tests, done.history, done.seconds, figures, settings, done.interrupted, done.resumed,
         notes, more,
     )  # fmt: skip
 

@@ -1,18 +1,24 @@
 """The 8-bit path of a job: float weights, fake quantisation, the integer model; emphasis and dither as the board has them."""
 
 import dataclasses
+import math
 
 from . import audio, judge
 
 
-def make(made, captures, plan, profile, how):
+def as_board(plan, profile):
+    """The recipe with the emphasis and dither that the board has in front of its net."""
+    if plan.net != "tcn8" or not profile or profile.pre_emphasis is None:
+        return plan
+    return dataclasses.replace(plan, emphasis=profile.pre_emphasis, dither=profile.dither)
+
+
+def make(made, captures, plan, how):
     """A job._Made (the class, given as `made`) of an 8-bit recipe, from one capture."""
     from . import tcn8, train_tcn8
     from .losses import mrstft
     from .reproduce.packing import q7_model
 
-    if profile and profile.pre_emphasis is not None:
-        plan = dataclasses.replace(plan, emphasis=profile.pre_emphasis, dither=profile.dither)
     item = captures.items[0]
     done = train_tcn8.train(item.dry, item.wet, captures.rate_hz, plan, **how)
     model = q7_model(done.net, done.front, done.scale)
@@ -25,7 +31,7 @@ def make(made, captures, plan, profile, how):
     floats = tcn8.render_float(done.float_net, done.front, item.dry)[part]
     seen = [note["val_esr"] for note in done.history if note["phase"] == "q7"]
     figures = {
-        "val_esr": min(seen),
+        "val_esr": min(seen, default=math.inf),
         "test_esr": done.float_esr,
         "test_mrstft": mrstft(target, output),
         "test_esr_emphasised": judge.emphasised_esr(target, output),

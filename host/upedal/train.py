@@ -69,7 +69,7 @@ def train_captures(
     interrupted = False
     with threads(job.net), bar(progress, recipe.name) as shown, stoppable():
         try:
-            while not job.done():
+            while not job.done() or job.best_state is None:
                 job.epoch()
                 shown(job)
         except KeyboardInterrupt:

@@ -23,7 +23,7 @@ def threads(net):
 
 @contextmanager
 def stoppable():
-    """A polite kill, or a closed terminal, ends training as Ctrl-C does: with the best net kept."""
+    """A polite kill, or a closed terminal, ends training as Ctrl-C does, with the best net kept; not so under nohup."""
 
     def stop(*_):
         raise KeyboardInterrupt
@@ -31,13 +31,14 @@ def stoppable():
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    names = [n for n in ("SIGTERM", "SIGHUP") if hasattr(signal, n)]
-    before = {n: signal.signal(getattr(signal, n), stop) for n in names}
+    found = [getattr(signal, n) for n in ("SIGTERM", "SIGHUP") if hasattr(signal, n)]
+    heard = [s for s in found if signal.getsignal(s) is not signal.SIG_IGN]
+    before = {s: signal.signal(s, stop) for s in heard}
     try:
         yield
     finally:
-        for n, old in before.items():
-            signal.signal(getattr(signal, n), old)
+        for s, old in before.items():
+            signal.signal(s, old)
 
 
 @contextmanager
