@@ -1,13 +1,12 @@
 """Recordings: read, write, check a dry/wet pair, align it, split it, measure an error."""
 
 import math
-import os
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from . import files
 from .errors import UpedalError
 
 SILENCE = 1e-5  # -100 dBFS: a recording whose peak stays under it holds no signal
@@ -62,17 +61,12 @@ def write(path, x, rate_hz, subtype="FLOAT"):
     path, x = Path(path), np.asarray(x)
     if x.ndim != 1 or not len(x) or not np.all(np.isfinite(x)):
         raise UpedalError(f"{path}: samples of shape {x.shape}; expected finite mono [n], n > 0")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(suffix=path.suffix, dir=path.parent)
-    os.close(handle)
+    files.make_folder(path.parent)
     try:
-        soundfile.write(temporary, x, int(rate_hz), subtype=subtype)
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
+        with files.replacing(path) as beside:
+            soundfile.write(beside, x, int(rate_hz), subtype=subtype)
     except (soundfile.LibsndfileError, ValueError, TypeError) as e:
         raise UpedalError(f"{path}: cannot write {subtype} ({e})") from None
-    finally:
-        Path(temporary).unlink(missing_ok=True)
 
 
 def clipped_samples(x):

@@ -95,7 +95,7 @@ def _card(name):
 def _fetch(one, output):
     from pathlib import Path
 
-    from .reproduce.experiments import write_atomic
+    from .files import write_atomic
 
     path = Path(output)
     path = path / one.path.name if path.is_dir() or output.endswith("/") else path

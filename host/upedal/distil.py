@@ -5,7 +5,6 @@ what came out. There is nothing to align. What the student is judged by was no p
 """
 
 import json
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from . import board as boards
 from . import recipe as recipes
 from .distil_audio import LEVELS_DB, guitar, material, recording
 from .errors import UpedalError
+from .files import write_atomic
 
 _SETTLE_S = 0.5  # of silence the teacher plays first, or more where its file says so
 _ABOUT = (
@@ -229,7 +229,4 @@ def _costs(teacher, student, profile):
 
 
 def _write(path, result):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_suffix(".json.tmp")
-    beside.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
-    os.replace(beside, path)
+    write_atomic(path, (json.dumps(result, indent=2) + "\n").encode())

@@ -1,6 +1,6 @@
 """The picture of a fit search: validation ESR against instructions a sample, and the line of the best trades."""
 
-import os
+from .files import replacing
 
 _MARKS = {"gru": "o", "lstm": "s", "tcn": "^", "wavenet": "D"}
 
@@ -46,7 +46,6 @@ def _xy(rows):
 
 def _save(figure, folder, kind):
     path = folder / f"pareto.{kind}"
-    beside = folder / f"pareto.{kind}.tmp"
-    figure.savefig(beside, format=kind, dpi=130)
-    os.replace(beside, path)
+    with replacing(path) as beside:
+        figure.savefig(beside, format=kind, dpi=130)
     return str(path)

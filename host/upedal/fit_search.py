@@ -8,7 +8,6 @@ starts from its checkpoint. What is written: results.json, pareto.png, pareto.sv
 import dataclasses
 import hashlib
 import json
-import os
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +16,7 @@ from . import board as boards
 from . import fit
 from . import recipe as recipes
 from .errors import UpedalError
+from .files import write_atomic
 
 _BASES = {
     "gru": "gru-16",
@@ -288,6 +288,4 @@ def table(result):
 
 
 def _write(path, text):
-    beside = path.with_name(path.name + ".tmp")
-    beside.write_text(text, encoding="utf-8")
-    os.replace(beside, path)
+    write_atomic(path, text.encode())

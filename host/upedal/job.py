@@ -3,13 +3,13 @@
 import dataclasses
 import json
 import math
-import os
 import shlex
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from . import audio, job_q7, judge, upm
 from .errors import UpedalError
+from .files import write_atomic
 
 
 @dataclass
@@ -51,11 +51,7 @@ def run(job, *, show=lambda *_: None, progress=True):
     show(text): told what happens, a line at a time; progress: as of train. Raises UpedalError for what
     is wrong with the recordings, the recipe or the board, before any training.
     """
-    from . import levels
-
-    if Path(job.output).is_dir():
-        raise UpedalError(f"{job.output}: is a folder; expected a file to write")
-    levels.check(job.meta, input_dbu=job.input_dbu, output_dbu=job.output_dbu)
+    _check(job)
     captures = load(job)
     for note in captures.notes:
         show(f"note: {note}")
@@ -79,6 +75,36 @@ def run(job, *, show=lambda *_: None, progress=True):
     return result
 
 
+def _check(job):
+    """UpedalError for what is wrong before any recording is looked at, which takes seconds."""
+    from . import board, levels, recipe
+
+    output = Path(job.output)
+    if output.is_dir():
+        raise UpedalError(f"{output}: is a folder; expected a file to write")
+    if output.suffix != ".upm":
+        raise UpedalError(
+            f"{output}: ends in {output.suffix or 'nothing'}; expected a name that ends in .upm"
+        )
+    if not output.parent.is_dir():
+        raise UpedalError(f"{output}: no folder {output.parent}; expected one that exists")
+    levels.check(job.meta, input_dbu=job.input_dbu, output_dbu=job.output_dbu)
+    if job.board:
+        board.load(job.board)
+    if not dataclasses.is_dataclass(job.recipe):
+        recipe.load(job.recipe or "gru-16", job.changes).build()
+    if not job.captures and not (job.dry and job.wet):
+        raise UpedalError(
+            "train: got one recording; expected a dry and a wet one, or a CSV or folder of captures"
+        )
+    if job.captures and job.channel:
+        raise UpedalError("--channel: of one pair only; a CSV has a column channel")
+    if not job.captures and (job.knobs or job.held_out):
+        raise UpedalError(
+            "--knob, --held-out: of several captures; expected a CSV or a folder, not one pair"
+        )
+
+
 # ---- the recordings ------------------------------------------------------------------------------
 
 
@@ -93,10 +119,6 @@ def load(job):
         return captures_read.load(
             job.captures, knobs=job.knobs, held_out=job.held_out, force=job.force
         )
-    if not job.dry or not job.wet:
-        raise UpedalError(
-            "train: got one recording; expected a dry and a wet one, or a CSV or folder of captures"
-        )
     pair = checks.load(job.dry, job.wet, force=job.force, channel=job.channel)
     item = Capture(
         pair.dry, pair.wet, (), Path(job.wet).stem, files=(str(job.dry), str(job.wet)), pair=pair
@@ -108,7 +130,7 @@ def _test_pair(job, first):
     """(dry, wet) of the second pair, moved as the first one was; or None."""
     if not job.test:
         return None
-    (x, rate), (y, wet_rate) = (audio.read(p) for p in job.test)
+    (x, rate), (y, wet_rate) = (_side(job, at, path) for at, path in enumerate(job.test))
     if {rate, wet_rate} != {first.pair.rate_hz}:
         raise UpedalError(
             f"{job.test[0]}: {rate} Hz, {job.test[1]}: {wet_rate} Hz; expected {first.pair.rate_hz} Hz as {job.dry}"
@@ -120,6 +142,17 @@ def _test_pair(job, first):
             f"{job.test[0]}: {n / rate:.2f} s in common with {job.test[1]}; expected at least 1 s"
         )
     return x[max(-lag, 0) :][:n], y[max(lag, 0) :][:n]
+
+
+def _side(job, at, path):
+    """(mono [n], rate in Hz) of one side of the second pair: the channel that was asked for, or the only one."""
+    from .checks import files
+
+    wanted = files.numbers(job.channel)[at]
+    data, rate = files.read(path)
+    if wanted is None or data.shape[1] < wanted:
+        return audio.read(path)
+    return data[:, wanted - 1], rate
 
 
 def _tell(item, show, several):
@@ -171,7 +204,6 @@ class _Made:
 
     model: object
     play: object  # float32 [n], (knob values) -> output of the packed model
-    test: list  # (Capture, target, output of the net) of each test part
     history: list
     seconds: float
     figures: dict
@@ -246,6 +278,7 @@ def _result(job, captures, plan, made, model, size):
         "history": made.history,
         "train_seconds": made.seconds,
         "interrupted": made.interrupted,
+        "resumed_epochs": made.resumed,
         **made.figures,
         "linear_esr": judge.linear_esr(first.dry, first.wet, captures.rate_hz),
         "test_part_s": [part.start / captures.rate_hz, part.stop / captures.rate_hz],
@@ -298,14 +331,7 @@ def _second(job, test, play):
 
 def _write(path, result):
     """The result as JSON; the file appears whole or not at all."""
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    try:
-        temporary.write_text(
-            json.dumps(_finite(result), indent=1, default=_plain) + "\n", encoding="utf-8"
-        )
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    write_atomic(path, (json.dumps(_finite(result), indent=1, default=_plain) + "\n").encode())
 
 
 def _finite(value):

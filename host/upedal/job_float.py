@@ -53,7 +53,7 @@ def make(made, captures, plan, profile, grade, arithmetic, how):
         )
         notes = notes + told
     return made(
-        model, play, tests, done.history, done.seconds, figures, settings, done.interrupted, done.resumed,
+        model, play, done.history, done.seconds, figures, settings, done.interrupted, done.resumed,
         notes, more,
     )  # fmt: skip
 

@@ -30,19 +30,18 @@ def make(made, captures, plan, how):
     target, output = item.wet[part], play(item.dry)[part]
     floats = tcn8.render_float(done.float_net, done.front, item.dry)[part]
     seen = [note["val_esr"] for note in done.history if note["phase"] == "q7"]
+    quantised = audio.esr(target, output)
     figures = {
         "val_esr": min(seen, default=math.inf),
-        "test_esr": done.float_esr,
+        "test_esr": audio.esr(target, floats),
         "test_mrstft": mrstft(target, output),
         "test_esr_emphasised": judge.emphasised_esr(target, output),
-        "packed_esr": done.q7_esr,
+        "packed_esr": quantised,
         "quantised": {
             "arithmetic": "q7",
-            "esr": done.q7_esr,
+            "esr": quantised,
             "db": audio.db(audio.esr(floats, output)),
         },
     }
-    return made(
-        model, play, [(item, target, output)], done.history, done.seconds, figures,
-        [{"name": item.name, "knobs": [], "esr": done.q7_esr, "held_out": False}], done.interrupted,
-    )  # fmt: skip
+    settings = [{"name": item.name, "knobs": [], "esr": quantised, "held_out": False}]
+    return made(model, play, done.history, done.seconds, figures, settings, done.interrupted)

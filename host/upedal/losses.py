@@ -93,16 +93,15 @@ def mrstft(target, output):
         return float(MrStft()(*pair))
 
 
-class Mean(nn.Module):
-    """Mean of |y - p| or (y - p)^2, as power says, over the same mean of y: free of the level."""
+class Mae(nn.Module):
+    """Mean of |y - p| over that of |y|: free of the level."""
 
-    def __init__(self, power, eps=1e-5):
+    def __init__(self, eps=1e-5):
         super().__init__()
-        self.power, self.eps = power, eps
+        self.eps = eps
 
     def forward(self, output, target):
-        scale = target.abs().pow(self.power).mean() + self.eps
-        return (target - output).abs().pow(self.power).mean() / scale
+        return (target - output).abs().mean() / (target.abs().mean() + self.eps)
 
 
 class Loss(nn.Module):
@@ -116,7 +115,7 @@ class Loss(nn.Module):
         super().__init__()
         heard = WeightedEsr(rate_hz) if recipe.weighting == "a" else Esr(recipe.emphasis)
         parts = (
-            (recipe.esr, Esr()), (recipe.emphasised, heard), (recipe.dc, Dc()), (recipe.mae, Mean(1)),
+            (recipe.esr, Esr()), (recipe.emphasised, heard), (recipe.dc, Dc()), (recipe.mae, Mae()),
             (recipe.mse, nn.MSELoss()), (recipe.mrstft, MrStft()),
         )  # fmt: skip
         self.weights = [weight for weight, _ in parts if weight]

@@ -3,7 +3,7 @@
 import math
 import signal
 import threading
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 
 
 @contextmanager
@@ -45,8 +45,7 @@ def stoppable():
 def bar(progress, name):
     """A function that shows how far the job is. progress: whether, or a function (fraction, history) that does."""
     if not progress or callable(progress):
-        with nullcontext():
-            yield (lambda job: progress(job.fraction(), job.history)) if progress else lambda job: None
+        yield (lambda job: progress(job.fraction(), job.history)) if progress else lambda job: None
         return
     from rich.progress import (
         BarColumn,

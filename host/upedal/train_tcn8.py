@@ -25,7 +25,7 @@ from .checkpoint import TORN
 from .errors import UpedalError
 from .losses import Dc, Esr
 from .tcn8_data import Windows, check, measure
-from .train_show import bar as _bar
+from .train_show import bar, stoppable
 
 _FORMAT = 1  # of checkpoints
 _KEPT = ("best", "best_state", "history", "steps", "scale")  # of a phase, in its checkpoint
@@ -77,13 +77,13 @@ def train(
     data = Windows(dry, wet, rate_hz, recipe, split, seed)
     share = (recipe.qat_start, 1.0 - recipe.qat_start)
     run = _Run(recipe, data, Path(out_dir), resume, minutes)
-    with _bar(progress, recipe.name) as bar:
+    with bar(progress, recipe.name) as shown, stoppable():
         if float_net is None:
-            first = run.phase("float", data.begin(recipe.build()), share[0], bar)
+            first = run.phase("float", data.begin(recipe.build()), share[0], shown)
             float_net, history, seconds = first.best_net(), first.history, first.seconds()
         else:
             first, history, seconds = None, [], 0.0
-        second = run.phase("q7", data.spread(float_net), share[1] if first else 1.0, bar)
+        second = run.phase("q7", data.spread(float_net), share[1] if first else 1.0, shown)
     net, scale = tcn8.export(second.best_net())
     test = (dry, wet, split.test, data.context)
     return Result(

@@ -5,7 +5,6 @@ same C code that the pedal uses, so both refuse for the same reason.
 """
 
 import math
-import os
 import struct
 import zlib
 from pathlib import Path
@@ -16,6 +15,7 @@ from . import layers as L
 from . import qlayers as Q
 from . import upm_lite, upm_q
 from .errors import UpedalError
+from .files import replacing
 
 MAJOR, MINOR, HEADER, RECORD, KNOB = 1, 0, 64, 64, 64
 GROUP = 20  # rows a group of a stored matrix
@@ -277,16 +277,12 @@ def _write(model, lite):
 
 
 def replace(path, data):
-    """Writes beside the target, then renames: a failed write never destroys what was there."""
-    path = Path(path)
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    """Writes the file in a folder that is there; a failed write never destroys what was there."""
     try:
-        beside.write_bytes(data)
-        beside.replace(path)
+        with replacing(path) as beside:
+            beside.write_bytes(data)
     except OSError as e:
         raise UpedalError(f"{path}: {e.strerror or e}") from None
-    finally:
-        beside.unlink(missing_ok=True)
 
 
 def save(model, path, lite=None):

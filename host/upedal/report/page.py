@@ -1,12 +1,12 @@
 """Puts a model's report together: one HTML file with pictures and sound, or the same facts as text."""
 
-import os
 import re
 from pathlib import Path
 
 import numpy as np
 
 from ..errors import UpedalError
+from ..files import write_atomic
 from . import chart, figures, heard, sections, sound
 
 
@@ -101,13 +101,6 @@ def glue(text):
 
 
 def put(path, text):
-    """Writes a text file beside `path`, then in its place."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        beside.write_text(text, encoding="utf-8")
-        os.replace(beside, path)
-    finally:
-        beside.unlink(missing_ok=True)
-    return path
+    """Writes a text file, whole or not at all; returns its path."""
+    write_atomic(path, text.encode())
+    return Path(path)

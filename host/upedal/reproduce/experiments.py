@@ -8,13 +8,13 @@ import dataclasses
 import hashlib
 import json
 import math
-import os
 from dataclasses import dataclass
 
 import numpy as np
 
 from .. import recipe as recipes
 from ..errors import UpedalError
+from ..files import write_atomic
 
 BASE = ""  # the name of the paper's own configuration, 16 channels and 24 wide
 CHANNELS, HIDDEN = (1, 2, 4, 8, 16), (8, 16, 24, 32)
@@ -118,16 +118,6 @@ def train(cell, out, recording, minutes, more=(), seed=0):
     result |= {"nets": nets, **facts}
     write_atomic(cell.folder(out) / RESULT, (json.dumps(result, indent=1) + "\n").encode())
     return result
-
-
-def write_atomic(path, content):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    try:
-        temporary.write_bytes(content)
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def _identity(cell, out, more, seed):

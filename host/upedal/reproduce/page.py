@@ -5,7 +5,8 @@ from pathlib import Path
 
 from ..report.figures import percent
 from . import figures
-from .experiments import CHANNELS, HIDDEN, grid_name, write_atomic
+from ..files import write_atomic
+from .experiments import CHANNELS, HIDDEN, grid_name
 
 # What the paper and the one it compares with report for their own recordings, which are not to be had.
 PAPER = (

@@ -5,7 +5,7 @@ import json
 
 from .. import bench, paths, upm
 from ..errors import UpedalError
-from .experiments import write_atomic
+from ..files import write_atomic
 
 BOARD, BLOCK = "emu_m7", 64
 FILE = "speed.json"

@@ -8,7 +8,7 @@ import time
 from dataclasses import dataclass
 
 from .. import __version__
-from ..reproduce.experiments import write_atomic
+from ..files import write_atomic
 from . import worker
 
 LOG = "log.txt"

@@ -11,7 +11,7 @@ import socket
 import time
 
 from ..errors import UpedalError
-from ..reproduce.experiments import write_atomic
+from ..files import write_atomic
 from . import node
 from .attempt import Outcome, checkpoints, forget, order
 from .worker import JOB, RESULT

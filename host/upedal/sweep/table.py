@@ -5,8 +5,8 @@ import io
 import json
 import math
 
+from ..files import write_atomic
 from ..report import write_index
-from ..reproduce.experiments import write_atomic
 from .drive import finished
 
 # Columns of results.csv; the keys of a row. esr: of the model as it is packed, on the test part; held_out_esr: the

@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 
 from ..errors import UpedalError
-from ..reproduce.experiments import write_atomic
+from ..files import write_atomic
 
 JOB, RESULT, PROGRESS = "job.json", "result.json", "progress.json"
 DONE, CRASHED, REFUSED, STOPPED = 0, 1, 3, 130
