@@ -8,7 +8,8 @@ BUILD := build
 VENV := .venv
 PY := $(VENV)/bin/python
 PIP := $(PY) -m pip --quiet --disable-pip-version-check
-PYTEST := $(PY) -m pytest
+# Every core takes files of tests.
+PYTEST := $(PY) -m pytest -n $(JOBS) --dist loadfile
 MPY := $(BUILD)/micropython
 MPY_CROSS := $(MPY)/mpy-cross/build/mpy-cross
 # MicroPython's build tools are Python programs that need what is in .venv.

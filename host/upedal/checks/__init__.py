@@ -12,6 +12,10 @@ from .finding import Finding, Pair, Refused, picture
 
 _TINY_S = 0.5  # under it there is nothing to look at
 
+# Frames of a late wet side that are left: a linear fit does not see that distortion's highs come first, and a model
+# learns to wait more easily than to foresee. An amplifier of high gain: ESR 4 % with them left, 8 % with them cut.
+_LEFT = 3
+
 __all__ = ["Finding", "Pair", "Refused", "inspect", "load"]
 
 
@@ -26,7 +30,7 @@ def load(dry_path, wet_path, *, force=False, channel=None):
     wanted, rates = files.numbers(channel), (dry_rate, wet_rate)
     dry, wet, first = files.channels(dry, wet, rates, wanted, paths)
     sides = _sides(dry, wet)
-    findings = [first, *_alone(sides, min(rates))]
+    findings = [first, *files.coarse(paths, rates), *_alone(sides, min(rates))]
     lengths = [len(x) / r for x, r in zip(sides.values(), rates)]
     dry, wet, rate_hz, agreed = rate.agree(*sides.values(), rates)
     return _together(dry, wet, rate_hz, [*findings, agreed], lengths, force, paths)
@@ -80,6 +84,7 @@ def _together(dry, wet, rate_hz, findings, lengths, force, names):
         findings.append(told)
         peak, lag, sign = timing.settle(dry, wet, rate_hz, left)
         cut = timing.causal(dry, wet, peak, rate_hz)
+        cut = max(cut - _LEFT, 0) if cut > 0 else cut
         dry, wet = timing.shift(dry, wet, cut)
         lag, cut = lag + moved, cut + moved
         findings += [_latency(lag, cut, rate_hz, found), _polarity(sign)]
