@@ -40,18 +40,35 @@ class Verdict:
 # ---- writing -------------------------------------------------------------------------------------
 
 
-def write(path, spec):
-    """Writes the test signal as 24-bit WAV; float32 [n] as written. A file there is replaced only where it, too, is a
-    test signal of ours."""
+def write(path, spec, force=False):
+    """Writes the test signal as 24-bit WAV; float32 [n] as written. A file that holds just that stays as it is; one with
+    another test signal of ours is replaced with force only, any other file never."""
     path = Path(path)
     must_be_wav(path)
-    if path.exists() and signal.recognise(audio.read(path)[0]) is None:
+    x = signal.render(spec)
+    if not (path.exists() and _holds(path, x, spec, force)):
+        audio.write(path, x, spec.rate_hz, "PCM_24")
+    return x
+
+
+def _holds(path, x, spec, force):
+    """Is this signal in the file? UpedalError where something else is, and must stay."""
+    there, rate = audio.read(path)
+    found = signal.recognise(there)
+    if found is None:
         raise UpedalError(
             f"{path}: is there already and holds no test signal of ours; choose another name"
         )
-    x = signal.render(spec)
-    audio.write(path, x, spec.rate_hz, "PCM_24")
-    return x
+    same = rate == spec.rate_hz and len(there) == len(x)
+    if same and np.max(np.abs(there - x)) < 2.0**-22:
+        return True
+    if not force:
+        a = found.spec
+        raise UpedalError(
+            f"{path}: holds another test signal ({a.minutes} min at {a.rate_hz} Hz, seed {a.seed}, {len(there)} frames at"
+            f" {rate} Hz); --force replaces it, or choose another name"
+        )
+    return False
 
 
 def wet_path(path):

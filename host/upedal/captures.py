@@ -8,7 +8,7 @@ import numpy as np
 from .errors import UpedalError
 
 MOST_KNOBS = 7  # a .upm has 8 inputs, one of them the audio
-_LARGEST = 2.0**20  # magnitude of a knob's value that a .upm takes
+LARGEST = 2.0**20  # magnitude of a knob's value that a .upm takes
 
 
 @dataclass(frozen=True)
@@ -30,9 +30,9 @@ class Knob:
         if not self.name.strip():
             raise UpedalError(f"knob {self.name!r}: no name; expected one, such as drive")
         numbers = (self.low, self.high, self.default)
-        if not all(math.isfinite(v) and abs(v) <= _LARGEST for v in numbers):
+        if not all(math.isfinite(v) and abs(v) <= LARGEST for v in numbers):
             raise UpedalError(
-                f"knob {self.name}: {numbers}; expected numbers up to {_LARGEST:,.0f}"
+                f"knob {self.name}: {numbers}; expected numbers up to {LARGEST:,.0f}"
             )
         if not self.low < self.high:
             raise UpedalError(

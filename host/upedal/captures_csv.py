@@ -7,6 +7,7 @@ semicolon or tab between cells.
 """
 
 import csv
+import difflib
 import io
 import re
 from pathlib import Path
@@ -77,14 +78,30 @@ def _table(path):
 def _check_columns(columns, path):
     for own in ("dry", "wet"):
         if own not in columns:
+            near = difflib.get_close_matches(own, columns, 1)
+            hint = f" ({near[0]!r}: did you mean {own}?)" if near else ""
             raise UpedalError(
-                f"{path}: no column {own!r}, only {columns}; expected dry, wet and one a knob"
+                f"{path}: no column {own!r}{hint}, only {columns}; expected dry, wet and one a knob"
             )
     for name in columns:
         if not name or columns.count(name) > 1:
             raise UpedalError(
                 f"{path}: column {name!r} {columns.count(name)} times; expected names, each once"
             )
+        meant = _meant(name)
+        if meant and meant not in columns:
+            raise UpedalError(
+                f"{path}: column {name!r} is no knob by its name: did you mean {meant}? Rename it if not"
+            )
+
+
+def _meant(name):
+    """Which of the columns that are no knobs a name is a misspelling of, or None."""
+    plain = re.sub(r"[^a-z]", "", name.lower())
+    near = difflib.get_close_matches(plain, ("heldout", "channel"), 1, 0.85)
+    if name in _OWN or not near or re.search(r"\d", name):
+        return None
+    return {"heldout": "held_out"}.get(near[0], near[0])
 
 
 def _row(row, path, where):

@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 
 from . import audio
-from .captures_read import Row, Told
+from .captures_read import Row, Told, number
 from .errors import UpedalError
 
 _DRY = ("dry", "input", "di", "in", "direct", "clean")
@@ -70,7 +70,9 @@ def _file(p, root):
                 role = side
                 take += [word[2]] if word[2] else []
             elif re.fullmatch(f"(?:{_VALUE})+", part):
-                values |= {name: float(value) for name, value in re.findall(_VALUE, part)}
+                values |= {
+                    name: number(value, f"{p}: {name}") for name, value in re.findall(_VALUE, part)
+                }
             elif depth == len(folders) and part:
                 take.append(part)
     return _File(p, role, values, tuple(take))

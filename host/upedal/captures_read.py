@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatch
 from pathlib import Path
 
-from .captures import Capture, Captures, Knob
+from .captures import LARGEST, Capture, Captures, Knob
+from .captures_once import check_once
 from .captures_step import together
 from .errors import UpedalError
 
@@ -55,6 +56,7 @@ def load(path, *, knobs=(), held_out=(), force=False):
             f"{path}: no such file or folder; expected a CSV of captures, or a folder of recordings"
         )
     _hold_out(told.rows, held_out, path)
+    check_once(told.rows)
     found = knobs_of(told, given, path)
     pairs = [_pair(row, force) for row in told.rows]
     rate = _one_rate(told.rows, pairs)
@@ -99,6 +101,8 @@ def number(text, where):
         value = math.nan
     if not math.isfinite(value):
         raise UpedalError(f"{where}: {text.strip()!r}; expected a number")
+    if abs(value) > LARGEST:
+        raise UpedalError(f"{where}: {text.strip()}; expected a number up to {LARGEST:,.0f}")
     return value
 
 
@@ -116,12 +120,25 @@ def _hold_out(rows, patterns, path):
         else:
             hit = [r for r in rows if fnmatch(r.name, pattern)]
         if not hit:
-            names = ", ".join(r.name for r in rows[:12]) + (", …" if len(rows) > 12 else "")
-            raise UpedalError(
-                f"{path}: no capture {pattern!r} to hold out; expected a pattern of {names}"
+            there = (
+                _settings(rows, name) if equals else f"a pattern of {_some(r.name for r in rows)}"
             )
+            raise UpedalError(f"{path}: no capture {pattern!r} to hold out; expected {there}")
         for row in hit:
             row.held_out = True
+
+
+def _settings(rows, name):
+    """What could be held out by a knob's value: for errors."""
+    values = sorted({r.values[name] for r in rows if name in r.values})
+    if values:
+        return f"{name} of {_some(f'{v:g}' for v in values)}"
+    return f"a knob of {_some(rows[0].values) or 'none: there are none'}"
+
+
+def _some(texts):
+    texts = list(texts)
+    return ", ".join(texts[:12]) + (", …" if len(texts) > 12 else "")
 
 
 def knobs_of(told, given, path):

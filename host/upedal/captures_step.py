@@ -54,10 +54,12 @@ def _explains_more(pair, than):
     """Whether a short fit from dry to wet leaves less of one pair than of another, and anything is left of it."""
     from .checks.fit import left_over
 
+    if len(pair[0]) <= len(than[0]) // 4:
+        return False
     first, second = (
         left_over(*(np.asarray(x, np.float64) for x in p), _TAPS) for p in (pair, than)
     )
-    return len(pair[0]) > len(than[0]) // 4 and first < second
+    return first < second
 
 
 def turned(items):

@@ -41,7 +41,7 @@ def choice(*allowed):
 
     def check(value):
         if value not in allowed:
-            near = _nearest(str(value), allowed)
+            near = nearest(str(value), allowed)
             raise ValueError(f"one of {', '.join(allowed)}{near}")
         return value
 
@@ -94,7 +94,8 @@ def read_mapping(path, schema):
     return _mapping(path, node, schema, "")
 
 
-def _nearest(found, allowed):
+def nearest(found, allowed):
+    """Words to put behind what was found: which of the allowed texts may have been meant; "" if none is near."""
     import difflib
 
     near = difflib.get_close_matches(found, allowed, 1)
@@ -141,7 +142,7 @@ def _mapping(path, node, schema, prefix):
             found = f"it again (first in line {lines[key]})"
             _refuse(path, key_node, prefix + key, found, "each key once")
         if key not in schema:
-            expected = f"one of {', '.join(schema)}{_nearest(key, schema)}"
+            expected = f"one of {', '.join(schema)}{nearest(key, schema)}"
             _refuse(path, key_node, prefix + key, "an unknown key", expected)
         lines[key] = key_node.start_mark.line + 1
         result[key] = _value(path, value_node, schema[key], prefix + key)

@@ -60,7 +60,9 @@ def verbs(add):
         help="where the recording goes (default: FILE-wet.wav)",
     )
     p.add_argument(
-        "--force", action="store_true", help="go on at a wrong level; replace a recording"
+        "--force",
+        action="store_true",
+        help="go on at a wrong level; replace a recording, or another test signal of ours",
     )
 
 
@@ -85,13 +87,17 @@ def _list():
 
 
 def _write(args):
+    from pathlib import Path
+
     from . import capture
     from .capture_signal import Spec
 
     spec = Spec(args.minutes, args.rate_hz, args.seed)
-    capture.write(args.dry, spec)
+    before = Path(args.dry).stat() if Path(args.dry).exists() else None
+    capture.write(args.dry, spec, args.force)
+    there = before and Path(args.dry).stat().st_ino == before.st_ino
     show(
-        f"{args.dry}: {args.minutes} min at {args.rate_hz} Hz, 24 bits, peak -1 dBFS, test signal version {spec.version}"
+        f"{args.dry}:{' already there:' if there else ''} {args.minutes} min at {args.rate_hz} Hz, 24 bits, peak -1 dBFS, test signal version {spec.version}"
     )
     show(
         "Play it through the gear and record on the same interface, at the same rate; then: upedal train DRY WET -o NAME.upm"

@@ -8,7 +8,7 @@ _STYLE = {"ok": "green", "fixed": "cyan", "warned": "yellow", "refused": "bold r
 def verbs(add):
     p = add(
         "check",
-        "look a dry and a wet recording over: latency, drift, clipping, noise, ...",
+        "look a dry and a wet recording over: latency, drift, clipping, noise and more",
         do_check,
     )
     p.add_argument("dry", help="the clean recording (WAV, FLAC, AIFF)")
@@ -42,7 +42,9 @@ def do_check(args):
     else:
         _print_table(args, pair, findings)
     if args.output and pair:
-        _write(args.output, pair, (args.dry, args.wet))
+        paths = _write(args.output, pair, (args.dry, args.wet))
+        if not args.json:
+            print(f"wrote {paths[0]} and {paths[1]}")
     return 0 if pair else 1
 
 
@@ -78,9 +80,17 @@ def _print_table(args, pair, findings):
         show("[bold red]Refused.[/] --force goes on all the same, where there is sound at all.")
     else:
         seconds = len(pair.dry) / pair.rate_hz
-        show(
-            f"{seconds:.1f} s at {pair.rate_hz} Hz are ready: upedal train {args.dry} {args.wet} -o amp.upm"
-        )
+        show(f"{seconds:.1f} s at {pair.rate_hz} Hz are ready: {_next(args)}")
+
+
+def _next(args):
+    """The command that trains on what was looked at, as a shell takes it."""
+    import shlex
+
+    words = ["upedal", "train", args.dry, args.wet]
+    words += ["--channel", args.channel] if args.channel else []
+    words += ["--force"] if args.force else []
+    return shlex.join([*words, "-o", "amp.upm"])
 
 
 def _write(folder, pair, inputs):
@@ -98,3 +108,4 @@ def _write(folder, pair, inputs):
             raise UpedalError(f"{path}: is the recording that was given; expected another folder")
     for path, x in zip(paths, (pair.dry, pair.wet)):
         audio.write(path, x, pair.rate_hz)
+    return paths

@@ -49,30 +49,31 @@ def _fitting(found, name):
 
 
 def _table(found):
+    import re
+
+    from rich import box
     from rich.table import Table
 
     table = Table(
-        caption="pico2 and so on: estimated load, the share of a board's cycles for effects"
+        box=box.SIMPLE,
+        padding=0,
+        pad_edge=False,
+        caption="pico2 and so on: estimated load of that board; ?: not known",
     )
     boards = list(found[0]["loads"]) if found else []
-    for head in ("name", "gear", "net", "arithmetic"):
-        table.add_column(head)
-    for head in ("bytes", "ESR", *boards):
-        table.add_column(head, justify="right")
-    table.add_column("licence")
+    table.add_column("name", no_wrap=True)  # it has to be typed
+    table.add_column("gear: net, licence")
+    for head in ("ESR", *boards):
+        table.add_column(head.replace("_", "\n"), justify="right", no_wrap=True)
     for f in found:
-        gear = f["gear"].split(";")[0]
-        loads = ["not known" if share is None else f"{share:.0%}" for share in f["loads"].values()]
-        error = "not known" if f["esr"] is None else f"{f['esr']:.2%}"
+        gear = re.split(r"[;,(]", f["gear"])[0].strip()
+        loads = ["?" if share is None else f"{share:.0%}" for share in f["loads"].values()]
+        error = "?" if f["esr"] is None else f"{f['esr']:.2%}"
         table.add_row(
             f["name"],
-            gear,
-            f["net"],
-            f["arithmetic"],
-            f"{f['bytes']:,}",
+            f"{gear}: {f['net']}, {f['arithmetic']}, {f['licence']}",
             error,
             *loads,
-            f["licence"],
         )
     return table
 

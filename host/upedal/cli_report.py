@@ -29,9 +29,9 @@ def do_report(args):
     from .report import saved
 
     paths = saved.results(args.result)
-    if args.output and Path(args.output).resolve() in [path.resolve() for path in paths]:
-        raise UpedalError(f"{args.output}: is the result as well; expected another file to write")
     found = [saved.read_result(path) for path in paths]
+    if args.output and Path(args.output).is_file():
+        _keep(Path(args.output), paths, found, (".txt", ".md") if args.plain else (".html",))
     many = len(paths) > 1
     if args.plain:
         text = (
@@ -61,3 +61,18 @@ def do_report(args):
             f"without {' and '.join(lacking)}: {paths[0].parent} lacks target.flac and output.flac, or the .upm"
         )
     return None
+
+
+def _keep(output, paths, found, endings):
+    """UpedalError where the file that would be replaced is no report."""
+    from .report import saved
+
+    if output.suffix.lower() not in endings:
+        raise UpedalError(
+            f"{output}: is there already and does not end in {' or '.join(endings)}; expected another file to write"
+        )
+    inputs = [*paths, *(f for p, r in zip(paths, found) for f in saved.files(p, r).values())]
+    if any(output.samefile(file) for file in inputs):
+        raise UpedalError(
+            f"{output}: the report is made of this file; expected another file to write"
+        )

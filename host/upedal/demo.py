@@ -9,6 +9,7 @@ import numpy as np
 from . import audio, bench, cost, upm
 from . import board as boards
 from .errors import UpedalError
+from .files import write_atomic
 
 SECONDS, RATE_HZ, SEED = 48.0, 48000, 0  # of the synthesised pair
 MINUTES = 0.5  # of training
@@ -155,9 +156,7 @@ def _costs(model, counters, out, console):
 
 
 def _write_json(path, result):
-    beside = path.with_suffix(".tmp")
-    beside.write_text(json.dumps(result, indent=2, default=float) + "\n")
-    beside.replace(path)
+    write_atomic(path, (json.dumps(result, indent=2, default=float) + "\n").encode())
 
 
 def _report(out, result, target, pedal, dry, rate):

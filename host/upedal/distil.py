@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from . import __version__, audio, convert, cost, upm
+from . import __version__, audio, convert, cost, job_q7, measure, upm
 from . import board as boards
 from . import recipe as recipes
 from .distil_audio import LEVELS_DB, guitar, material, recording
@@ -90,11 +90,13 @@ def distil(
     profile = boards.load(board) if board else None
     teacher = read(path, knobs=knobs, size=size, warn=warn)
     heard = {str(name): recording(name, teacher.rate_hz) for name in tests}
-    plan = _plan(recipe, changes, profile, teacher, warn, tell)
+    plan = job_q7.as_board(_plan(recipe, changes, profile, teacher, warn, tell), profile)
     dry, sources = material(teacher.rate_hz, files, minutes=signal_minutes, seed=seed)
     seconds = round(len(dry) / teacher.rate_hz, 1)
     tell(f"{seconds:.0f} s of audio: {'; '.join(sources)}")
+    tell(f"{Path(path).name} plays them, which takes a large model a while")
     wet = teacher.play(dry)
+    tell(f"{plan.name} learns from it")
     work = Path(work or f"{output}.distil")
     how = {
         "minutes": minutes,
@@ -109,6 +111,10 @@ def distil(
         "arithmetic": student.arithmetic, "quantisation": notes, "audio": sources, "seconds_of_audio": seconds,
         "seed": seed, "signal_minutes": signal_minutes,
     } | done  # fmt: skip
+    upm.save(student, output)  # whatever judging may meet, the model is there
+    tell(
+        f"judging {output}: both play guitar at {len(LEVELS_DB)} levels and what was kept from training"
+    )
     result |= judge(teacher, student, dry, wet, heard, seed)
     student.meta["esr"] = f"{result['test_esr']:.5f} against {Path(path).name}"
     result |= {"output": str(output), "upm_bytes": upm.save(student, output), "meta": student.meta}
@@ -173,7 +179,8 @@ def _train(dry, wet, plan, teacher, profile, arithmetic, how, device):
         )
         student, notes = pack.choose(packed, arithmetic, profile)
         figures = {"validation_esr": made.val_esr, "net_test_esr": made.test_esr}
-    for level in ("loudness_db", "input_dbu", "output_dbu"):
+    student.loudness_db, _ = measure.loudness(student)
+    for level in ("input_dbu", "output_dbu"):
         setattr(student, level, getattr(teacher.model, level))
     ended = {
         "epochs": len(made.history),

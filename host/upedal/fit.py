@@ -102,18 +102,23 @@ def table(found, profile, rate_hz, caption=None):
 
     title = f"{profile.title}, {rate_hz} Hz: estimated load of each recipe, before training"
     out = Table(title=title, caption=caption, caption_justify="left")
-    for head in ("recipe", "arithmetic", "load", "RAM", "of", "measured ESR", "fits", "note"):
-        out.add_column(
-            head, justify="right" if head in ("load", "RAM", "of", "measured ESR") else "left"
-        )
+    out.add_column("recipe", no_wrap=True)  # it has to be typed
+    for head in ("in", "load", "RAM", "ESR", "fits", "note"):
+        out.add_column(head, justify="right" if head in ("load", "RAM", "ESR") else "left")
     for row in found:
         fits = {True: "yes", False: "no", None: "not known"}[row.fits]
         out.add_row(
-            row.recipe, row.arithmetic, "-" if row.load is None else f"{row.load:.0%}", f"{row.memory_bytes:,}",
-            f"{row.memory_budget:,}" if row.memory_budget else "-", f"{row.quality:.2%}" if row.quality else "-",
-            fits, row.note, style={True: "green", False: "dim", None: ""}[row.fits],
+            row.recipe, row.arithmetic, "-" if row.load is None else f"{row.load:.0%}", _ram(row),
+            f"{row.quality:.2%}" if row.quality else "-", fits, row.note, style={True: "green", False: "dim", None: ""}[row.fits],
         )  # fmt: skip
     return out
+
+
+def _ram(row):
+    """Memory as a share of what there is for models, or in bytes where that is not known."""
+    if row.memory_budget and row.memory_bytes:
+        return f"{row.memory_bytes / row.memory_budget:.0%}"
+    return f"{row.memory_bytes:,} B" if row.memory_bytes else "-"
 
 
 # ---- one recipe ----------------------------------------------------------------------------------

@@ -54,12 +54,19 @@ class GruNet(nn.Module):
         return out
 
 
+LEAK = 0.01  # slope of leaky_relu below 0, as fastconv has it
 _ACTIVATE = {
     "tanh": torch.tanh,
     "softsign": F.softsign,
     "relu": F.relu,
+    "leaky_relu": lambda x: F.leaky_relu(x, LEAK),
     "gated": lambda x: torch.tanh(x.chunk(2, 1)[0]) * torch.sigmoid(x.chunk(2, 1)[1]),
 }
+
+
+def exported(activation):
+    """An activation of _ACTIVATE as layers take it."""
+    return layers.Act("leaky_relu", (LEAK,)) if activation == "leaky_relu" else activation
 
 
 class TcnNet(nn.Module):
@@ -128,4 +135,5 @@ class TcnNet(nn.Module):
     def _convolve(self, k, conv, src, dst):
         """The layers of convolution k and its activation, from slot src to dst."""
         weight, bias = _array(conv.weight), _array(conv.bias)
-        return [layers.Conv1d(weight, bias, conv.dilation[0], self.activation, src, dst)]
+        activation = exported(self.activation)
+        return [layers.Conv1d(weight, bias, conv.dilation[0], activation, src, dst)]

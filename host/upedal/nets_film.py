@@ -11,7 +11,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from . import layers
-from .nets import _ACTIVATE, TcnNet, _array
+from .nets import _ACTIVATE, TcnNet, _array, exported
 
 _TRUNK = 8  # units of the dense layer between knobs and FiLM
 _AUDIO, _KNOBS, _FILM, _LINEAR = 5, 6, 7, 8  # slots beside TcnNet's 1, 2 and 3
@@ -104,5 +104,5 @@ class KnobTcn(TcnNet):
             film,
             made,
             layers.Film(_LINEAR, _FILM, _LINEAR),
-            layers.Activation(self.activation, _LINEAR, dst),
+            layers.Activation(exported(self.activation), _LINEAR, dst),
         ]

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from . import paths
+from .checked_yaml import nearest
 from .errors import UpedalError
 
 
@@ -71,6 +72,8 @@ class Recipe:
         """The untrained net. knobs: how many inputs, 0 to 1 each, it has behind the audio."""
         from . import nets
 
+        if self.net == "wavenet":
+            self._check_arrays()
         if knobs:
             self._check_knobs(knobs)
         if self.slim:
@@ -125,15 +128,33 @@ class Recipe:
                 raise UpedalError(f"recipe {self.name}: {key} {value}; expected at most {most}")
         return Tcn8(1, self.hidden, self.kernel, tuple(self.dilations))
 
+    def _check_arrays(self):
+        keys = {"channels", "kernels", "dilations", "head"}
+
+        def refuse(key, value, expected):
+            raise UpedalError(f"recipe {self.name}: arrays{key} is {value!r}; expected {expected}")
+
+        if not self.arrays:
+            refuse("", self.arrays, "one or more arrays for net wavenet")
+        for k, array in enumerate(self.arrays):
+            if not isinstance(array, dict) or set(array) != keys:
+                refuse(f"[{k}]", array, f"keys {sorted(keys)}")
+            for key, most in (("channels", 256), ("head", 256)):
+                if not _whole(array[key], most):
+                    refuse(f"[{k}].{key}", array[key], f"1 to {most}")
+            if not _wholes(array["dilations"], 65536):
+                refuse(f"[{k}].dilations", array["dilations"], _DILATIONS)
+            kernels, count = array["kernels"], len(array["dilations"])
+            if not _whole(kernels, 64) and not (_wholes(kernels, 64) and len(kernels) == count):
+                refuse(f"[{k}].kernels", kernels, f"1 to 64, or a list of {count} such, one a dilation")
+        for k, (array, after) in enumerate(zip(self.arrays, [*self.arrays[1:], {"channels": 1}])):
+            if array["head"] != after["channels"]:
+                which = "as the last" if array is self.arrays[-1] else "the next array's channels"
+                refuse(f"[{k}].head", array["head"], f"{after['channels']}, {which}")
+
     def _wavenet(self, knobs):
         from .nets_more import WaveNet
 
-        keys = {"channels", "kernels", "dilations", "head"}
-        for k, array in enumerate(self.arrays):
-            if not isinstance(array, dict) or set(array) != keys:
-                raise UpedalError(f"recipe {self.name}: arrays[{k}] is {array!r}; expected keys {sorted(keys)}")
-        if not self.arrays or self.arrays[-1]["head"] != 1:
-            raise UpedalError(f"recipe {self.name}: the last of arrays needs head: 1")
         gated = self.activation == "gated"
         activation = "tanh" if gated else self.activation
         return WaveNet(self.arrays, activation, gated, self.head_taps, 1 + knobs)
@@ -151,9 +172,7 @@ def load(name, overrides=()):
     """A recipe by name or path, changed by "key=value" texts; UpedalError says what is wrong."""
     import yaml
 
-    path = Path(name) if str(name).endswith((".yaml", ".yml")) else paths.RECIPES / f"{name}.yaml"
-    if not path.is_file():
-        raise UpedalError(f"{path}: no such recipe; expected a .yaml file or one of {names()}")
+    path = _path(str(name))
     try:
         values = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError) as e:
@@ -174,19 +193,34 @@ def load(name, overrides=()):
     return Recipe(**checked)
 
 
+def _path(name):
+    """The file of a recipe that is named, or is a file."""
+    known = ", ".join(names())
+    if name.endswith((".yaml", ".yml")):
+        if not Path(name).is_file():
+            raise UpedalError(f"{name}: no such recipe; expected a .yaml file that is there, or one of {known}")
+        return Path(name)
+    path = paths.RECIPES / f"{name}.yaml"
+    if "/" in name or Path(name).is_file() and not path.is_file():
+        raise UpedalError(f"recipe {name}: no recipe by its name; expected a .yaml file, or one of {known}")
+    if not path.is_file():
+        near = nearest(name, names())
+        raise UpedalError(f"recipe {name!r}: no such recipe{near}; expected a .yaml file, or one of {known}")
+    return path
+
+
 def _check(key, value, where):
     """The value as its field's type, within its range."""
     if key not in _FIELDS:
-        raise UpedalError(f"{where}: unknown key {key!r}; expected one of {sorted(_FIELDS)}")
+        raise UpedalError(f"{where}: unknown key {key!r}{nearest(str(key), _FIELDS)}; expected one of {sorted(_FIELDS)}")
     limits, kind = _FIELDS[key].metadata, _FIELDS[key].type
 
     def refuse(expected):
         raise UpedalError(f"{where}: {key} is {value!r}; expected {expected}")
 
     if key == "dilations":
-        good = isinstance(value, list) and 0 < len(value) <= 64
-        if not good or not all(type(d) is int and 1 <= d <= 65536 for d in value):
-            refuse("a list of 1 to 64 integers from 1 to 65536")
+        if not _wholes(value, 65536):
+            refuse(_DILATIONS)
         return value
     if key == "slim":
         if not isinstance(value, list) or not all(type(v) is int and v > 0 for v in value):
@@ -201,6 +235,18 @@ def _check(key, value, where):
     if "low" in limits and not limits["low"] <= value <= limits["high"]:
         refuse(f"{limits['low']} to {limits['high']}")
     return value
+
+
+_DILATIONS = "a list of 1 to 64 integers from 1 to 65536"
+
+
+def _whole(value, most):
+    return type(value) is int and 1 <= value <= most
+
+
+def _wholes(value, most):
+    """Whether it is a list of 1 to 64 integers from 1 to most."""
+    return isinstance(value, list) and 0 < len(value) <= 64 and all(_whole(v, most) for v in value)
 
 
 def _float(value):

@@ -247,13 +247,21 @@ def test_file_is_24_bits_and_survives_reading(tmp_path):
 def test_only_a_test_signal_is_written_over(tmp_path):
     path = tmp_path / "x.wav"
     capture.write(path, SPEC)
-    capture.write(path, signal.Spec(1, 44100))
+    before, other = path.read_bytes(), signal.Spec(1, 44100)
+    capture.write(path, SPEC)
+    with pytest.raises(UpedalError, match="1 min at 48000 Hz, seed 7.*--force"):
+        capture.write(path, other)
+    assert path.read_bytes() == before
+    capture.write(path, other, force=True)
     assert soundfile.info(path).samplerate == 44100
+    audio.write(path, 0.5 * signal.render(other), 44100, "PCM_24")
+    with pytest.raises(UpedalError, match="--force"):
+        capture.write(path, other)
     mine = tmp_path / "mine.wav"
     audio.write(mine, synth.dry_guitar(2.0), 48000)
     before = mine.read_bytes()
     with pytest.raises(UpedalError, match="another name"):
-        capture.write(mine, SPEC)
+        capture.write(mine, SPEC, force=True)
     assert mine.read_bytes() == before
     with pytest.raises(UpedalError, match="wav"):
         capture.write(tmp_path / "x.mp3", SPEC)

@@ -140,6 +140,11 @@ def test_verb_writes_shows_plays_and_keeps_both(tmp_path, card, capsys):
     path = tmp_path / "a.wav"
     assert run(path, "--minutes", 1, "--rate-hz", 44100) == 0
     before = path.read_bytes()
+    assert "already there" not in capsys.readouterr().out
+    assert run(path, "--minutes", 1, "--rate-hz", 44100) == 0
+    assert "already there" in capsys.readouterr().out
+    with pytest.raises(UpedalError, match="--force"):
+        run(path, "--minutes", 1, "--seed", 3)
     assert run(path, "--show") == 0 and "1 min at 44100 Hz" in capsys.readouterr().out
     assert run(path, "--play", "--device", "in", "out", "--input-channel", 2) == 0
     assert card.asked == (["in", "out"], 2, 1)

@@ -90,9 +90,25 @@ def test_each_pair_is_aligned_on_its_own(folder):
         ("dry,wet,drive\ndi.wav,amp_drive2.wav,2\ndi.wav,amp_drive4.wav,2\n", "knob drive: 2 in every capture"),
         ("dry,wet,drive\n,,3..9\ndi.wav,amp_drive2.wav,2\ndi.wav,amp_drive4.wav,4\n", "drive 2; expected 3 to 9"),
         ("dry,wet,drive\ndi.wav,di.wav,2\ndi.wav,amp_drive4.wav,4\n", "row 2: .*same"),
+        (
+            "dry,wet,drive\ndi.wav,amp_drive2.wav,2\ndi.wav,amp_drive4.wav,4\ndi.wav,./amp_drive2.wav,6\n",
+            "set.csv: row 2 and row 4: .*amp_drive2.wav at drive 2 and at drive 6; expected a recording for each",
+        ),
+        (
+            "dry,wet,drive\ndi.wav,amp_drive2.wav,2\ndi.wav,copy.wav,4\n",
+            "row 2 and row 3: .*copy.wav, the same recording as .*amp_drive2.wav, at drive 2 and at drive 4",
+        ),
+        (
+            "dry,wet,drive,held_out\ndi.wav,amp_drive2.wav,2,\ndi.wav,amp_drive4.wav,4,\ndi.wav,amp_drive2.wav,2,yes\n",
+            "row 2 and row 4: .*both trained on and held out",
+        ),
+        ("dry,wet,drive,heldout\ndi.wav,amp_drive2.wav,2,1\n", "column 'heldout' .*did you mean held_out"),
+        ("dry,wett,drive\ndi.wav,amp_drive2.wav,2\n", r"no column 'wet' \('wett': did you mean wet\?\)"),
+        ("dry,wet,drive\ndi.wav,amp_drive2.wav,2\ndi.wav,amp_drive4.wav,3e9\n", "set.csv: row 3, column drive: 3e9; expected a number up to 1,048,576"),
     ],
 )  # fmt: skip
 def test_what_is_wrong_in_a_csv_is_said_with_row_and_column(folder, text, words):
+    (folder / "copy.wav").write_bytes((folder / "amp_drive2.wav").read_bytes())
     with pytest.raises(UpedalError, match=f"(?s){words}"):
         captures_read.load(csv(folder, text))
 
@@ -116,6 +132,24 @@ def test_a_folder_gives_the_values_in_its_names(folder):
         UpedalError, match="no capture 'crunch' to hold out; expected a pattern of amp_drive2"
     ):
         captures_read.load(folder, held_out=["crunch"])
+    with pytest.raises(UpedalError, match="'drive=5' to hold out; expected drive of 2, 4, 8"):
+        captures_read.load(folder, held_out=["drive=5"])
+    with pytest.raises(UpedalError, match="'tone=5' to hold out; expected a knob of drive"):
+        captures_read.load(folder, held_out=["tone=5"])
+    record(folder, "amp_drive3000000.wav", 3)
+    with pytest.raises(
+        UpedalError, match="amp_drive3000000.wav: drive: 3000000; expected a number up to"
+    ):
+        captures_read.load(folder)
+
+
+def test_the_two_channels_of_one_file_may_be_two_settings(folder):
+    import soundfile
+
+    both = np.stack([np.tanh(3 * DRY), np.tanh(9 * DRY)], 1)
+    soundfile.write(folder / "both.wav", both, RATE, subtype="FLOAT")
+    text = "dry,wet,drive,channel\ndi.wav,both.wav,3,left\ndi.wav,both.wav,9,right\n"
+    assert [c.knobs for c in captures_read.load(csv(folder, text)).items] == [(3.0,), (9.0,)]
 
 
 def test_a_folder_pairs_takes_and_leaves_out_what_is_no_knob(tmp_path):
@@ -192,6 +226,21 @@ def test_recordings_made_in_step_keep_one_lag():
         "found -900: wet seems -900 frames late, elsewhere 3 to 5: taken as the rest" in said[1]
     ), said
     assert "really 700: wet seems 700 frames late" in said[2] and "look at it" in said[2], said
+
+
+def test_a_lag_longer_than_a_recording_is_not_tried(monkeypatch):
+    from upedal.checks import fit
+
+    tried, left_over = [], fit.left_over
+    monkeypatch.setattr(
+        fit, "left_over", lambda x, *more: tried.append(len(x)) or left_over(x, *more)
+    )
+    items = [cut_capture(noise(6000), 5, k, f"found {k}") for k in (3, 5, 4, 3)]
+    short = cut_capture(noise(2000), 0, 0, "short")
+    short.pair = Cut(5000)
+    (*_, said) = captures_step.in_step([*items, short])
+    assert "short: wet seems 5000 frames late" in said and "look at it" in said and not tried
+    assert len(short.dry) == 2000
 
 
 def test_a_side_that_is_wired_the_other_way_round_is_named():

@@ -1,6 +1,7 @@
 """Fit first: the costs told before training are those of what training makes, and nothing is told that is not known."""
 
 import dataclasses
+import io
 import json
 
 import numpy as np
@@ -94,6 +95,18 @@ def test_choose_says_which_and_why(few):
     assert table.row_count == 3
 
 
+def test_what_must_be_typed_is_whole_at_80_columns():
+    from rich.console import Console
+
+    names = ["damskaegg-wavenet3", "nam-a1-standard", "gru-10"]
+    profile = board.load("pico2")
+    on = Console(width=80, file=io.StringIO())
+    on.print(fit.table(fit.rows(profile, 48000, names), profile, 48000))
+    words = on.file.getvalue()
+    assert all(name in words for name in names) and "…" not in words
+    assert "%" in words.split("gru-10")[1] and max(map(len, words.splitlines())) <= 80
+
+
 def test_a_board_that_nothing_fits_is_refused_with_what_to_do(tmp_path, few):
     values = yaml.safe_load((paths.BOARDS / "pico2.yaml").read_text())
     values["clock_hz"] = 10_000_000
@@ -171,7 +184,7 @@ def parse(*words):
 def test_the_verb_prints_the_table(capsys, few):
     args = parse("fit", "--board", "pico2")
     args.do(args)
-    out = capsys.readouterr().out
+    out = " ".join(capsys.readouterr().out.split())
     assert "gru-10" in out and "too slow" in out and "of those that fit Raspberry Pi Pico 2" in out
     args = parse("fit", "--board", "pico2", "--json")
     args.do(args)

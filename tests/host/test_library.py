@@ -1,5 +1,6 @@
 """`upedal models`: what comes along loads, may be passed on, and is what its card says."""
 
+import io
 import json
 import shutil
 import subprocess
@@ -114,6 +115,20 @@ def test_the_list_names_every_model_with_its_figures(capsys):
     assert main(["models"]) == 0
     words = capsys.readouterr().out
     assert "boss_ds1" in words and "GRU 32" in words and "MIT" in words
+
+
+def test_names_are_whole_at_80_columns():
+    from rich.console import Console
+    from upedal import cli_library
+
+    found = [
+        library.facts(one) | {"name": f"quite_a_long_name_{k}"} for k, one in enumerate(SHIPPED)
+    ]
+    on = Console(width=80, file=io.StringIO())
+    on.print(cli_library._table(found))
+    words = on.file.getvalue()
+    assert all(f["name"] in words for f in found) and "…" not in words
+    assert max(map(len, words.splitlines())) <= 80
 
 
 def test_a_name_shows_its_card_and_fetches_its_file(tmp_path, capsys):

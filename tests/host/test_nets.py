@@ -5,7 +5,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from upedal import layers, losses, nets, nets_more, recipe, reference
+from upedal import layers, losses, native, nets, nets_film, nets_more, recipe, reference, upm
 
 SHAPES = [
     ("tanh", True, False),
@@ -38,6 +38,37 @@ def more():
     stacks = [nets_more.RecurrentNet(unit, 5, depth, skip) for unit in ("lstm", "gru") for depth in (1, 3) for skip in (True, False)]
     shapes = [("tanh", False, 1), ("leaky_relu", False, 4), ("tanh", True, 1)]
     return stacks + [nets_more.WaveNet(ARRAYS, *shape) for shape in shapes]
+
+
+def of_every_activation():
+    """A net of each kind with each activation that recipes allow."""
+    made = []
+    for activation in recipe._FIELDS["activation"].metadata["choices"]:
+        torch.manual_seed(3)
+        shape = ["channels=4", "dilations=[1, 2, 4]", f"activation={activation}"]
+        made.append((activation, recipe.load("tcn-small", shape).build()))
+        made.append((activation, recipe.load("tcn-small", shape).build(knobs=2)))
+        if activation != "gated":  # film has none
+            made.append((activation, recipe.load("tcn-small", [*shape, "knob_input=film"]).build(knobs=2)))
+        arrays = "arrays=[{channels: 4, kernels: 3, dilations: [1, 2], head: 1}]"
+        made.append((activation, recipe.load("wavenet-8", [arrays, f"activation={activation}"]).build()))
+    return made
+
+
+@pytest.mark.parametrize("activation, net", of_every_activation(), ids=lambda v: v if isinstance(v, str) else type(v).__name__)
+def test_the_file_plays_what_the_net_does_for_every_activation(activation, net):
+    knobs = [0.3, 0.8] if isinstance(net, nets_film.KnobTcn) else []
+    quiet = net.receptive_field
+    x = torch.cat((torch.zeros(1, quiet), 2.0 * torch.randn(1, 300)), dim=1)
+    wide = torch.cat([x[..., None]] + [torch.full_like(x, k)[..., None] for k in knobs], dim=2) if knobs else x
+    model = layers.Model(net.export(), 48000, prewarm=quiet)
+    model.knobs = [(f"knob {k}", "", 0.0, 1.0, 0.5) for k in range(len(knobs))]
+    played = native.render(upm.dumps(model), x[0].numpy(), knobs=knobs or None)
+    with torch.no_grad():
+        for wanted in (net(wide)[0][0].numpy(), net.plain(wide)[0][0].numpy()):
+            worst = np.max(np.abs(played - wanted)[quiet:])
+            assert worst < 2e-5 * max(1.0, np.max(np.abs(wanted))), f"{activation}: {worst:.1e} apart"
+            assert np.std(wanted[quiet:]) > 1e-3
 
 
 def everything():

@@ -2,6 +2,7 @@
 
 import html
 import json
+import os
 import re
 
 import numpy as np
@@ -263,13 +264,47 @@ def test_the_verb_makes_an_index_of_many(trained, capsys):
 
 
 @pytest.mark.parametrize(
-    "content, told", [(None, "no result.json"), ("{", "not JSON"), ("[]", "holds list")]
+    "content, told",
+    [
+        (None, "no result.json"),
+        ("{", "not JSON"),
+        ("[]", "holds list"),
+        ('{"name": "package"}', "none of the keys"),
+        ('{"settings": [1]}', "settings[0] is '1'; expected an object"),
+        ('{"history": "x"}', "history is 'x'; expected a list"),
+        ('{"history": [{"epoch": "x"}]}', "history[0].epoch is 'x'; expected a number"),
+        ('{"checks": [{"picture": {"lines": [{"x": 3}]}}]}', "picture.lines[0].x is '3'"),
+        ('{"val_esr": 0.1, "command": 3}', "command is '3'; expected a text or a list"),
+    ],
 )
 def test_the_verb_says_what_is_wrong_with_a_result(tmp_path, capsys, content, told):
     if content:
         (tmp_path / "result.json").write_text(content)
     assert cli.main(["report", str(tmp_path)]) == 1
     assert told in capsys.readouterr().err
+
+
+def test_a_model_given_in_place_of_its_folder_is_told_from_it(tmp_path, capsys):
+    path = tmp_path / "amp.upm"
+    upm.save(trained_model()[5], path)
+    (tmp_path / "amp.upm.train").mkdir()
+    assert cli.main(["report", str(path)]) == 1
+    assert f"not a result.json (no text); give {path}.train" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("more", [(), ("--plain",)])
+def test_only_a_report_is_written_over(trained, capsys, more):
+    model, linked = trained / "test.upm", trained / f"link{'.txt' if more else '.html'}"
+    upm.save(trained_model()[5], model)
+    os.link(trained / "one" / "target.flac", linked)
+    before = model.read_bytes(), linked.read_bytes()
+    for file, told in ((model, "does not end in"), (linked, "is made of this file")):
+        assert cli.main(["report", str(trained / "one"), "-o", str(file), *more]) == 1
+        assert told in capsys.readouterr().err
+    assert (model.read_bytes(), linked.read_bytes()) == before
+    fresh = trained / f"new{'.md' if more else '.html'}"
+    for _ in range(2):
+        assert cli.main(["report", str(trained / "one"), "-o", str(fresh), *more]) == 0
 
 
 def test_the_verb_does_not_write_over_the_result(trained, capsys):

@@ -74,6 +74,40 @@ def test_overrides_are_checked_like_the_file():
         recipe.load("gru-17")
 
 
+@pytest.mark.parametrize(
+    "name, changes, said",
+    [
+        ("gru-16x", [], r"'gru-16x': no such recipe \(did you mean gru-16\?\)"),
+        ("gru-16", ["hiden=20"], r"unknown key 'hiden' \(did you mean hidden\?\)"),
+        ("some/file.wav", [], "some/file.wav: no recipe by its name; expected a .yaml file"),
+        ("gone.yaml", [], "gone.yaml: no such recipe; expected a .yaml file that is there"),
+    ],
+)
+def test_a_slip_of_the_hand_is_told_what_was_meant(name, changes, said):
+    with pytest.raises(UpedalError, match=said):
+        recipe.load(name, changes)
+
+
+@pytest.mark.parametrize(
+    "arrays, said",
+    [
+        ("[]", r"arrays is \[\]; expected one or more"),
+        ("[7]", r"arrays\[0\] is 7; expected keys"),
+        ("[{channels: x, kernels: 3, dilations: [1], head: 1}]", r"arrays\[0\].channels is 'x'; expected 1 to 256"),
+        ("[{channels: 4, kernels: 3, dilations: [1], head: 2}]", r"arrays\[0\].head is 2; expected 1, as the last"),
+        ("[{channels: 4, kernels: 3, dilations: 1, head: 1}]", r"arrays\[0\].dilations is 1; expected a list"),
+        ("[{channels: 4, kernels: [3], dilations: [1, 2], head: 1}]", r"arrays\[0\].kernels is \[3\]; expected .* list of 2"),
+        (
+            "[{channels: 4, kernels: 3, dilations: [1], head: 3}, {channels: 2, kernels: 3, dilations: [1], head: 1}]",
+            r"arrays\[0\].head is 3; expected 2, the next array's channels",
+        ),
+    ],
+)  # fmt: skip
+def test_wrong_arrays_are_refused_with_place_and_expectation(arrays, said):
+    with pytest.raises(UpedalError, match=said):
+        recipe.load("wavenet-8", [f"arrays={arrays}"]).build()
+
+
 def test_training_learns_an_overdrive_and_reports_what_it_renders(pair, tmp_path):
     result = run(pair, tmp_path, "epochs=40")
     assert result.val_esr < 0.1 and result.test_esr < 0.1, (result.val_esr, result.test_esr)

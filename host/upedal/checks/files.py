@@ -10,6 +10,13 @@ from . import timing
 from .finding import Finding
 
 _EQUAL = 1e-4  # of a channel's energy: two channels are the same
+_COARSE = {
+    "PCM_U8": "8 bits",
+    "PCM_S8": "8 bits",
+    "ULAW": "8 bits (mu-law)",
+    "ALAW": "8 bits (A-law)",
+}
+_LOW_HZ = 32000
 _CLEARLY = 2.0  # times the match of the other channels
 
 
@@ -18,6 +25,8 @@ def read(path):
     import soundfile
 
     path = Path(path)
+    if path.is_dir():
+        raise UpedalError(f"{path}: is a folder; expected one recording")
     if not path.is_file():
         raise UpedalError(f"{path}: no such file")
     if path.suffix.lower() not in audio.TYPES:
@@ -48,6 +57,7 @@ def numbers(text):
 def channels(dry, wet, rates, wanted, paths):
     """(dry [n], wet [n], Finding): of several channels the one that was asked for, the only one that
     sounds, any of equal ones, or the one that follows the other file."""
+    _known(wanted, [x.shape[1] for x in (dry, wet)], paths)
     kept = [_candidates(x, w, p) for x, w, p in zip((dry, wet), wanted, paths)]
     notes = [note for _, note in kept if note]
     (a, _), (b, _) = kept
@@ -87,14 +97,39 @@ def channels(dry, wet, rates, wanted, paths):
     return dry[:, a[0]], wet[:, b[0]], finding
 
 
+def _known(wanted, counts, paths):
+    """UpedalError where a channel is asked for that a file lacks. One number for both may leave a mono file be."""
+    mono_too = wanted[0] == wanted[1] and max(counts) > 1
+    for number, count, path in zip(wanted, counts, paths):
+        if number is not None and number > count and not (count == 1 and mono_too):
+            has = "is mono" if count == 1 else f"has {count} channels"
+            expected = "--channel 1" + (f" to {count}" if count > 1 else ", or none")
+            raise UpedalError(f"{path}: {has}, --channel asks for {number}; expected {expected}")
+
+
+def coarse(paths, rates):
+    """[Finding] that warns of files of 8 bits or a low rate; [] where there is none."""
+    import soundfile
+
+    told = []
+    for path, rate in zip(paths, rates):
+        kind = soundfile.info(path).subtype
+        if kind in _COARSE:
+            told.append(f"{path} has {_COARSE[kind]}, whose steps are heard as hiss")
+        if rate < _LOW_HZ:
+            told.append(f"{path} is at {rate} Hz and holds nothing above {rate / 2:.0f} Hz")
+    if not told:
+        return []
+    advice = "Export it again, as 24-bit or float WAV at 44,100 or 48,000 Hz."
+    return [Finding("format", "Format", "warned", "; ".join(told) + ".", advice)]
+
+
 def _candidates(x, wanted, path):
     """([indices], note) of the channels that may be meant."""
     count = x.shape[1]
     if count == 1:
         return [0], ""
     if wanted is not None:
-        if wanted > count:
-            raise UpedalError(f"{path}: has {count} channels; expected --channel 1 to {count}")
         return [wanted - 1], f"channel {wanted} of {path}, as asked for"
     good = np.where(np.isfinite(x), x, 0.0).astype(np.float64)
     peaks = np.max(np.abs(good), axis=0)

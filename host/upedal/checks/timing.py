@@ -9,14 +9,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from . import choice
+
 _BAND_HZ = (70.0, 2800.0)  # where guitars are, and distortion leaves the most
 _COARSE_HZ = 6000  # rate of the search over all lags
 _LIKELY_S = 1.0  # lags within it win against a slightly higher peak elsewhere
 _SETTLE_S = 20.0  # of sound that refines a lag
 _NEAR = 64  # frames around a coarse lag that are searched at the full rate
 _WINDOW = 8192
-_ATTACKS_HZ, _APART = ((1000.0, 20000.0), (3000.0, 15000.0)), 8  # bands of attacks; frames
-_AHEAD, _TAPS = 8, 256  # of the causal fit
+_AHEAD_HZ, _TAPS = 6000, 256  # of the causal fit: rate / 6000 frames ahead, 8 at 48 kHz
 _PLAIN = 16.0  # the peak over the second highest; below it, a closer look
 
 
@@ -75,7 +76,8 @@ def search(x, y, rate_hz):
         int(lags[k]) * factor, float(height[k]) / noise, float(height[k]) / (second + 1e-30)
     )
     if found.confidence > 12.0 and found.ratio < _PLAIN:
-        found.frames, found.sure = _closer_look(x, y, rate_hz, found.frames)
+        frames = lags * factor
+        found.frames, found.sure = choice.choose(x, y, rate_hz, frames, height, found.frames)
     found.picture = _picture(
         lags * factor * 1e3 / rate_hz, height / noise, found.frames * 1e3 / rate_hz
     )
@@ -89,21 +91,6 @@ def _picture(at_ms, height, centre_ms, reach_ms=250.0, points=500):
     if not kept.size:
         return (), ()
     return at_ms[kept[:, 0]], np.max(height[kept], axis=1)
-
-
-def _closer_look(x, y, rate_hz, first):
-    """(frames, whether it is sure): steady notes look alike at many lags, their attacks do not: where
-    two bands high up agree on a lag within a second of `first`, it is that; else `first`."""
-    part = loud_part(x, y, rate_hz, first, _SETTLE_S)
-    reach = int(_LIKELY_S * rate_hz)
-    a = x[part]
-    b = padded(x, y, slice(part.start - reach, part.stop + reach), first)[1]
-    lags = []
-    for low_hz, high_hz in _ATTACKS_HZ:
-        height = np.abs(phat(a, b, 1.0 / rate_hz, (low_hz, min(high_hz, 0.45 * rate_hz))))
-        lags.append(int(np.argmax(height[: 2 * reach + 1])) - reach + first)
-    agree = abs(lags[0] - lags[1]) <= _APART
-    return (lags[0] if agree else first), agree or max(abs(k - first) for k in lags) <= _NEAR
 
 
 def loud_part(x, y, rate_hz, lag, seconds):
@@ -210,20 +197,21 @@ def _minimum_phase(log_size):
 
 def causal(x, y, peak, rate_hz):
     """The last lag up to `peak` at which a causal linear fit loses nothing (0.2 %) against one that
-    may look 8 frames further ahead: a target that comes too early cannot be learnt, one that
-    comes late can."""
+    may look 0.17 ms further ahead: a target that comes too early cannot be learnt, one that
+    comes late can, by a little (more frames at a low rate would let chance choose)."""
     from scipy.linalg import solve_toeplitz
 
+    most = -(-int(rate_hz) // _AHEAD_HZ)
     part = loud_part(x, y, rate_hz, peak, _SETTLE_S)
     x, y = padded(x, y, part, peak)
     x, y = np.diff(x), np.diff(y)  # differences weigh the band where timing shows
     size = 1 << (2 * len(x) - 1).bit_length()
     spectrum = np.fft.rfft(x, size)
-    auto = np.fft.irfft(np.abs(spectrum) ** 2, size)[: _TAPS + _AHEAD + 1]
+    auto = np.fft.irfft(np.abs(spectrum) ** 2, size)[: _TAPS + most + 1]
     auto[0] *= 1.0 + 1e-6
     cross = np.fft.irfft(np.conj(spectrum) * np.fft.rfft(y, size), size)
     energy, best = float(y @ y), None
-    for ahead in range(_AHEAD, -1, -1):
+    for ahead in range(most, -1, -1):
         taps = _TAPS + ahead
         wanted = cross[np.arange(-ahead, _TAPS) % size]
         left = energy - float(solve_toeplitz(auto[:taps], wanted) @ wanted)

@@ -12,6 +12,7 @@ import numpy as np
 
 from .. import audio
 from ..errors import UpedalError
+from . import shapes
 
 _TAKES = {"dry": ("dry",), "target": ("target",), "output": ("output", "pedal")}
 
@@ -31,13 +32,22 @@ def read_result(path):
         found = json.loads(Path(path).read_text(encoding="utf-8"))
     except OSError as e:
         raise UpedalError(f"{path}: cannot be read ({e.strerror})") from None
+    except UnicodeDecodeError:
+        raise _other(path, "no text") from None
     except ValueError as e:
-        raise UpedalError(f"{path}: not JSON ({e})") from None
+        raise _other(path, f"not JSON: {e}") from None
     if not isinstance(found, dict):
-        raise UpedalError(
-            f"{path}: holds {type(found).__name__}; expected the object that training writes"
-        )
+        raise _other(path, f"holds {type(found).__name__}")
+    if not shapes.known(found):
+        raise _other(path, "has none of the keys that training writes")
+    shapes.check(path, found)
     return found
+
+
+def _other(path, why):
+    beside = Path(f"{path}.train")
+    give = beside if beside.is_dir() else "the folder that training wrote, such as amp.upm.train"
+    return UpedalError(f"{path}: not a result.json ({why}); give {give}")
 
 
 def results(path):
@@ -55,18 +65,25 @@ def results(path):
 
 def sources(path, result):
     """Keyword arguments of write_model: signals and play, where their files are there."""
-    folder, found = Path(path).parent, {}
-    for name, stems in _TAKES.items():
-        for file in (folder / (stem + kind) for stem in stems for kind in (".flac", ".wav")):
-            if name not in found and file.is_file():
-                found[name], rate = audio.read(file)
-                result.setdefault("rate_hz", rate)
+    there, found = files(path, result), {}
+    model = there.pop("play", None)
+    for name, file in there.items():
+        found[name], rate = audio.read(file)
+        result.setdefault("rate_hz", rate)
     if len({len(x) for x in found.values()}) > 1 or not {"target", "output"} <= set(found):
         found = {}
-    file = _model(folder, result)
-    if file:
-        found["play"] = _player(file)
+    if model:
+        found["play"] = _player(model)
     return found
+
+
+def files(path, result):
+    """{keyword of write_model: path} of the files that a report of this result is made of."""
+    folder, found = Path(path).parent, {"play": _model(Path(path).parent, result)}
+    for name, stems in _TAKES.items():
+        near = [folder / (stem + kind) for stem in stems for kind in (".flac", ".wav")]
+        found[name] = next((file for file in near if file.is_file()), None)
+    return {name: file for name, file in found.items() if file}
 
 
 def _player(file):

@@ -3,9 +3,9 @@
 import json
 from pathlib import Path
 
+from ..files import write_atomic
 from ..report.figures import percent
 from . import figures
-from ..files import write_atomic
 from .experiments import CHANNELS, HIDDEN, grid_name
 
 # What the paper and the one it compares with report for their own recordings, which are not to be had.
