@@ -14,6 +14,7 @@ from .files import write_atomic
 SECONDS, RATE_HZ, SEED = 48.0, 48000, 0  # of the synthesised pair
 MINUTES = 0.5  # of training
 BOARD, BLOCK = "emu_m7", 64
+SHIPPED = "boss_ds1-teensy41"  # a model that comes along, played as well
 _NO_DIFFERENCE_DB = -300.0  # stands for minus infinity, which JSON does not have
 RIG = '''"""A gain and the trained amp: edit, and play it again with `upedal sim`."""
 
@@ -41,6 +42,7 @@ def run(dry_path=None, wet_path=None, *, out="demo", minutes=MINUTES, recipe="gr
     result |= _compare(target, net, sim, pedal)
     result["sim_accurate_vs_net_db"] = _accurate(model, x, net)
     result |= _costs(model, counters, out, console)
+    _shipped(rate, out, console)
     result |= {"seconds": time.monotonic() - start, "history": trained.history}
     _write_json(out / "result.json", result)
     _report(out, result, target, pedal, x, rate)
@@ -97,6 +99,20 @@ def _play(net, model, x, rate, out, console):
     counters = sim.run(out / "rig.py", out / "dry.wav", out / "pedal.wav", on=BOARD)
     audio.write(out / "net.wav", y_net, rate)
     return y_net, audio.read(out / "sim.wav")[0], audio.read(out / "pedal.wav")[0], counters
+
+
+def _shipped(rate, out, console):
+    """The held-out part through a model that comes along, in a rig of its own; where the rates agree."""
+    from . import library, sim
+
+    one = library.find(SHIPPED)
+    if one.model().rate_hz != rate:
+        return
+    upm.replace(out / f"{one.name}.upm", one.blob())
+    text = RIG.replace("trained amp", "DS-1 that comes along").replace("amp.upm", f"{one.name}.upm")
+    (out / "ds1_rig.py").write_text(text.format(block=BLOCK, rate=rate))
+    sim.run(out / "ds1_rig.py", out / "dry.wav", out / "ds1.wav", on="cpython")
+    console.print(f"[bold]6[/] a model that comes along, {one.card['title']}: {out}/ds1.wav (upedal models lists them)")
 
 
 def _compare(target, net, sim, pedal):
