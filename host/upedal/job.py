@@ -52,12 +52,12 @@ def run(job, *, show=lambda *_: None, progress=True):
     is wrong with the recordings, the recipe or the board, before any training.
     """
     _check(job)
+    show("looking the recordings over")
     captures = load(job)
     for note in captures.notes:
         show(f"note: {note}")
     test = _test_pair(job, captures.items[0])
-    for item in captures.items:
-        _tell(item, show, several=len(captures.items) > 1)
+    _tell(captures, show)
     plan = _plan(job, captures, show)
     profile = _profile(job, captures.rate_hz, show)
     plan = job_q7.as_board(plan, profile)
@@ -71,6 +71,7 @@ def run(job, *, show=lambda *_: None, progress=True):
         result["second_test"] = _second(job, test, made.play)
     _write(job.folder / "result.json", result)
     if job.report:
+        show("writing the report")
         _report(job, result, captures, made)
     return result
 
@@ -155,13 +156,19 @@ def _side(job, at, path):
     return data[:, wanted - 1], rate
 
 
-def _tell(item, show, several):
-    """What the checks found, but for what is well."""
-    name = f"{item.name}: " if several else ""
-    for finding in item.pair.findings if item.pair else ():
-        if finding.outcome != "ok":
-            advice = f" {finding.advice}" if finding.advice else ""
-            show(f"{name}{finding.outcome}: {finding.sentence}{advice}")
+def _tell(captures, show):
+    """What the checks found, but for what is well; of several captures a line a kind."""
+    found = {}
+    for item in captures.items:
+        for finding in item.pair.findings if item.pair else ():
+            if finding.outcome != "ok":
+                found.setdefault((finding.outcome, finding.check), []).append((item, finding))
+    for (outcome, _), group in found.items():
+        item, finding = group[0]
+        name = f"{item.name}: " if len(captures.items) > 1 else ""
+        advice = f" {finding.advice}" if finding.advice else ""
+        more = f" (likewise {len(group) - 1} more: the report has them)" if len(group) > 1 else ""
+        show(f"{outcome}: {name}{finding.sentence}{advice}{more}")
 
 
 # ---- recipe and board ----------------------------------------------------------------------------
