@@ -13,7 +13,7 @@ from upedal.errors import UpedalError
 from upedal.sweep import drive, worker
 
 from tests.host import sweep_jobs
-from tests.host.sweep_jobs import QUICK, SMALL, Quiet
+from tests.host.sweep_jobs import SMALL, Quiet
 
 recordings, jobs = sweep_jobs.recordings, sweep_jobs.jobs
 HAVE = importlib.util.find_spec("ray") is not None
@@ -113,7 +113,7 @@ def test_without_ray_the_command_that_brings_it_is_told(jobs, monkeypatch):
 def test_a_killed_worker_and_a_killed_node_cost_no_job(two_nodes, jobs):
     from upedal.sweep.cluster import Cluster
 
-    recipes = [QUICK, SMALL.replace("small", "more") % ", epochs=3"]
+    recipes = [SMALL % ", epochs=60", SMALL.replace("small", "more") % ", epochs=60"]
     plan = sweep.load(sweep_jobs.knobs(jobs(recipes)))
     backend = Cluster(plan.output, two_nodes.address)
     assert backend.room() == 2
