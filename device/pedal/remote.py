@@ -42,6 +42,8 @@ class Remote:
         line = self._line
         for at in range(n):
             byte = self._buf[at]
+            if byte == 3:  # Ctrl-C that was read as text, on boards that look for it now and then
+                raise KeyboardInterrupt
             if byte == 10:
                 if line.strip():
                     self._answer(bytes(line))

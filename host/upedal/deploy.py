@@ -22,6 +22,7 @@ from upedal.errors import BoardError, UpedalError
 CHUNK = 4096  # bytes a round trip; mpremote's own 256 takes more than twice as long
 TIMEOUT_S = 30  # for one answer
 ANSWER_S = 10  # for the first sign of life
+TRIES = 3  # a Ctrl-C that comes while a board starts is lost
 MPY = (6, 3)  # version and native version of .mpy files: MicroPython 1.23 and later
 # sys.implementation._mpy's number for the native architecture, py/persistentcode.h
 ARCHS = (
@@ -252,11 +253,22 @@ class Device:
             self._transport = SerialTransport(self.port, timeout=TIMEOUT_S)
         try:
             with self._errors("does not answer"), _quiet():
-                self._transport.enter_raw_repl(soft_reset=True, timeout_overall=ANSWER_S)
+                self._interrupt()
         except BaseException:
             self._transport.serial.close()
             raise
         return self
+
+    def _interrupt(self):
+        """End what runs, and start the raw REPL anew."""
+        from mpremote.transport import TransportError
+
+        for last in range(1 - TRIES, 1):
+            try:
+                return self._transport.enter_raw_repl(soft_reset=True, timeout_overall=ANSWER_S)
+            except TransportError:
+                if not last:
+                    raise
 
     def __exit__(self, *_):
         with contextlib.suppress(Exception):

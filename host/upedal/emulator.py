@@ -25,6 +25,7 @@ from .relay import Relay
 
 ICOUNT_SHIFT = 6  # as in device/firmware/common/upedal_board.h
 START_S = 20  # a board boots in well under a second; this is for a busy machine
+TRIES = 3  # of mpremote: a Ctrl-C that comes while the board starts is lost
 REPAIR = "run `make setup` in upedal's source folder"
 
 
@@ -114,6 +115,12 @@ class Emulator:
         """What mpremote's `connect` takes: "socket://127.0.0.1:PORT", a free port for each board."""
         self._check_open()
         return self._relay.port
+
+    @property
+    def pid(self):
+        """QEMU's process."""
+        self._check_open()
+        return self._process.pid
 
     def mpremote(self, *args, timeout_s=120):
         """Run the real mpremote on this board with `args`; -> what it printed, lines ending in \\n.
@@ -263,6 +270,15 @@ class Emulator:
             return message
 
     def _mpremote(self, args, timeout_s, on_line):
+        for last in range(1 - TRIES, 1):
+            try:
+                return self._mpremote_once(args, timeout_s, on_line)
+            except BoardError as error:  # nothing has been run yet: it may be tried again
+                if last == 0 or "could not enter raw repl" not in str(error) or not self._process:
+                    raise
+                self._execute("query-status")  # wakes the UART, as above
+
+    def _mpremote_once(self, args, timeout_s, on_line):
         command = [sys.executable, "-m", "mpremote", "connect", self.port, *map(str, args)]
         with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as errors:
             process = subprocess.Popen(

@@ -15,6 +15,7 @@ from .errors import BoardError, UpedalError
 
 _START = "from pedal.boot import start\nstart(remote=True)\n"
 _ANSWER_S = 20
+_END_S = 5  # for the rig to end
 _PART = 192  # bytes of a file in one command
 _LOOP_S = 1.0  # that an emulated board keeps in memory
 HELP = """\
@@ -49,8 +50,8 @@ class Live(Device):
     def __exit__(self, *_):
         serial = self._transport.serial
         with contextlib.suppress(Exception):
-            serial.write(b"\x03\x03")  # ends the engine
-            time.sleep(0.2)
+            serial.write(b"\x03")  # ends the engine; one, as a second could cut its clearing up short
+            self._transport.read_until(1, b"\x04>", timeout=_END_S, timeout_overall=_END_S)
             serial.write(b"\x02\x04")  # the friendly prompt, and a soft reset: main.py plays
         with contextlib.suppress(Exception):
             self._transport.close()

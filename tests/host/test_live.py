@@ -1,13 +1,17 @@
 """`upedal live` and power-on, on an emulated board that plays in real time by its own sample clock."""
 
 import json
+import os
 import shutil
+import signal
+import threading
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
 from upedal import board as boards
+from upedal import deploy
 from upedal.emulator import Emulator
 from upedal.errors import BoardError, UpedalError
 from upedal.live import Live, Session
@@ -82,6 +86,20 @@ def test_a_stored_scene_is_there_after_power_on(board):
         assert "verse" in live.ask("get")["scenes"]
         live.ask("scene", name="verse")
         assert live.ask("get")["values"]["gain.db"] == -9
+
+
+@pytest.mark.toolchain(*M7)
+def test_a_board_that_does_not_answer_at_once_is_asked_again(board, monkeypatch):
+    emulator, _ = board
+    monkeypatch.setattr(deploy, "ANSWER_S", 1)
+    os.kill(emulator.pid, signal.SIGSTOP)
+    later = threading.Timer(1.5, os.kill, (emulator.pid, signal.SIGCONT))
+    later.start()
+    try:
+        with Live(emulator.port) as live:
+            assert live.ready["ready"]
+    finally:
+        later.join()
 
 
 @pytest.mark.toolchain(*M7)

@@ -333,7 +333,8 @@ def test_remote_changes_the_rig_and_survives_nonsense(tmp_path):
         sent.extend(json.dumps(command).encode() + b"\n")
 
     def nonsense():
-        sent.extend(bytes(range(256)) * 4 + b"\n{\n[]\n" + b"x" * 2000 + b"\n")
+        noise = bytes(byte for byte in range(256) if byte != 3)  # 3 is Ctrl-C
+        sent.extend(noise * 4 + b"\n{\n[]\n" + b"x" * 2000 + b"\n")
 
     y = play(
         rig,
@@ -352,6 +353,15 @@ def test_remote_changes_the_rig_and_survives_nonsense(tmp_path):
     assert "gian" in replies[3]["error"] and replies[1]["ok"] is None
     assert replies[4]["ok"]["effects"] == [["gain", "Gain"], ["gain2", "Gain"]]
     assert replies[5]["ok"]["faults"] == 0
+
+
+def test_remote_ends_at_ctrl_c():
+    def read(buf):
+        buf[:3] = b"{\x03\n"
+        return 3
+
+    with pytest.raises(KeyboardInterrupt):
+        Remote(rig_of(), read=read).poll(0)
 
 
 def test_remote_brings_a_file_whole_or_not_at_all(tmp_path):
