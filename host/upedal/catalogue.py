@@ -14,7 +14,7 @@ from . import paths
 _ARGUMENTS = {"CabIR": "CAB, taps=1024", "Looper": "max_s=2.0"}  # the rest have defaults
 # Calls that cost or sound otherwise than the one without arguments.
 _VARIANTS = {
-    "CabIR": ("CAB, taps=512", "CAB, taps=2048"),
+    "CabIR": ("CAB, taps=64", "CAB, taps=512", "CAB, taps=2048", "CAB, taps=8192"),
     "Chorus": ("voices=4",),
     "Delay": ("change='digital'", "ping_pong=True"),
     "Distortion": ("oversample=1", "oversample=8"),
@@ -87,7 +87,7 @@ def make(call, cab=None):
     return eval(call, {"CAB": str(cab), **classes()})  # the text is our own
 
 
-def write_cabinet(path, rate_hz, seconds=0.05):
+def write_cabinet(path, rate_hz, seconds=0.2):
     """An impulse response as a test wants it: 0 dB on average from 100 to 2000 Hz, highs from 5 kHz on cut."""
     from scipy.signal import butter, sosfilt
 

@@ -10,7 +10,7 @@ def verbs(add):
     p = add("ir", "a cabinet's impulse response, ready for CabIR", do_ir)
     p.add_argument("input", help="WAV, FLAC or AIFF")
     p.add_argument("-o", "--output", required=True, help="the float32 WAV to write")
-    p.add_argument("--taps", type=int, default=1024, help="16 to 4096 (%(default)s)")
+    p.add_argument("--taps", type=int, default=1024, help="16 to 8192 (%(default)s)")
     p.add_argument(
         "--minimum-phase", action="store_true", help="all sound as early as its spectrum allows"
     )

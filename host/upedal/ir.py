@@ -13,7 +13,7 @@ import numpy as np
 
 from .errors import UpedalError
 
-MOST_TAPS = 4096
+MOST_TAPS = 8192
 LEAST_TAPS = 16
 LONGEST_S = 4.0
 LEAD = 16  # frames kept before the onset, faded in
@@ -40,7 +40,7 @@ def prepare(
 ):
     """A cabinet's recording (WAV, FLAC, AIFF) as Prepared.
 
-    taps: 16..4096; rate_hz: of the rig; channel: from 0, None: the first that sounds; trim: drop what lies more
+    taps: 16..8192; rate_hz: of the rig; channel: from 0, None: the first that sounds; trim: drop what lies more
     than 16 frames before the first frame within 40 dB of the peak; level: the mean of |H|^2 from 80 Hz to 5 kHz,
     each octave weighing the same (a guitar's spectrum falls about as pink noise does), becomes 1, so that
     cabinets play equally loud. minimum_phase: by the cepstrum (Oppenheim and Schafer, Discrete-Time Signal

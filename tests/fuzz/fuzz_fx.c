@@ -3,7 +3,7 @@
 //     fuzz_fx RUNS SEED FILE [KERNEL...]
 // FILE has a line for each kernel, "name words flags low high low high ...": words of memory behind its
 // struct that a rig would give it, and the parameters' ranges. A flag: - none; b: its work depends on the
-// block; cN: word N is a command, 0..7; iN: word N counts values that lie behind the struct (taps).
+// block; cN: word N is a command, 0..7; iN: word N of an up_fir_t counts taps, which up_fir_load() takes.
 // Run r of a case is `fuzz_fx 1 SEED+r FILE KERNEL` of the kernel it names. A fault ends the program, which then
 // prints that; a sanitizer's report is a fault, and so is output that is not finite, or depends on the
 // blocks, from parameters in range and input that is finite.
@@ -136,18 +136,33 @@ static void turn_knobs(const kernel_t *k, float *words, bool all) {
     }
 }
 
-// At rest, with parameters in range and, where there are taps, as many as fit.
+// Some taps, as many as the memory has room for.
+static void give_taps(const kernel_t *k, void *memory, size_t bytes) {
+    uint32_t *count = (uint32_t *)memory + k->count;
+    float taps[UP_FIR_STEP];
+    *count = UP_FIR_STEP << rnd(9);
+    *count += rnd(*count) & ~(UP_FIR_STEP - 1u);
+    up_fir_load(taps, 0, memory, bytes);
+    while (((up_fir_t *)memory)->words > (bytes - k->bytes) / 4 && *count) {
+        *count = *count / (2 * UP_FIR_STEP) * UP_FIR_STEP;
+        up_fir_load(taps, 0, memory, bytes);
+    }
+    for (uint32_t i = 0; i < *count && k->run != up_fir_load; i += UP_FIR_STEP) {
+        for (int j = 0; j < UP_FIR_STEP; j++) {
+            taps[j] = uniform(-1.0f, 1.0f);
+        }
+        up_fir_load(taps, UP_FIR_STEP, memory, bytes);
+    }
+}
+
+// At rest, with parameters in range.
 static void at_rest(const kernel_t *k, void *memory, size_t bytes) {
     static const float rates[] = { 48000.0f, 44100.0f, 96000.0f, 8000.0f, 32000.0f };
     float *words = memory;
     words[0] = rates[rnd(2) ? 0 : rnd(5)];
     turn_knobs(k, words, true);
     if (k->count) {
-        uint32_t room = (uint32_t)((bytes - k->bytes) / 4), taps = room > 64 ? (room - 48) / 3 & ~15u : 0;
-        ((uint32_t *)memory)[k->count] = taps;
-        for (uint32_t i = 0; i < taps; i++) {
-            words[k->bytes / 4 + i] = uniform(-1.0f, 1.0f);
-        }
+        give_taps(k, memory, bytes);
     }
 }
 

@@ -186,7 +186,7 @@ def test_a_file_of_the_prepared_name_is_taken_as_it_is(file, tmp_path):
             r"rig.py:1: CabIR's taps is 2 \* n; expected a plain value",
         ),
         ("CabIR('cab.wav', taps='9')", r"rig.py:1: CabIR's taps is '9'; expected a whole number"),
-        ("CabIR('cab.wav', taps=9)", r"rig.py:1: 9 taps; expected 16 to 4096"),
+        ("CabIR('cab.wav', taps=9)", r"rig.py:1: 9 taps; expected 16 to 8192"),
         ("CabIR('cab.wav')\nCabIR('a/cab.wav')", r"rig.py:2: .* would be one file on the device"),
     ),
 )

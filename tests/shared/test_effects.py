@@ -26,10 +26,11 @@ def vectors():
         return json.load(file)
 
 
-def cabinet():
-    taps = array.array("f", [((at * 29) % 61 - 30) * (64 - at) / 8192 for at in range(64)])
-    with WavWriter("effects_cab.wav", 48000, bits=-32) as writer:
-        writer.write(taps, 64)
+def cabinets():
+    for name, n, by in (("effects_cab.wav", 64, 8192), ("effects_long.wav", 2200, 1 << 18)):
+        taps = array.array("f", [((at * 29) % 61 - 30) * (n - at) / by for at in range(n)])
+        with WavWriter(name, 48000, bits=-32) as writer:
+            writer.write(taps, n)
 
 
 def made(row):
@@ -90,7 +91,7 @@ def name(row):
 
 
 def test_effects_play_the_same_on_every_target():
-    cabinet()
+    cabinets()
     found = vectors()
     buf, bad = array.array("f", bytes(4 * found["block"])), []
     with open("effects.i16", "rb") as file:
@@ -110,7 +111,7 @@ def test_effects_play_the_same_on_every_target():
 
 
 def test_effects_allocate_nothing():
-    cabinet()
+    cabinets()
     found = vectors()
     buf = array.array("f", bytes(4 * found["block"]))
     for row in found["rows"]:

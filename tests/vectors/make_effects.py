@@ -15,10 +15,12 @@ from upedal import catalogue
 
 HERE = Path(__file__).parent
 FRAMES, BLOCK = 600, 40
-CAB = "effects_cab.wav"  # every target writes it for itself
+# Files that every target writes for itself: name, frames, what they are divided by.
+CAB, LONG_CAB = ("effects_cab.wav", 64, 8192), ("effects_long.wav", 2200, 1 << 18)
 # Arguments with which something is heard within FRAMES and in little memory; without an entry: none.
 ARGUMENTS = {
-    "CabIR": ({"path": CAB, "taps": 64},),
+    "CabIR": ({"path": CAB[0], "taps": 64},)
+    + tuple({"path": LONG_CAB[0], "taps": taps} for taps in (200, 600, 2200)),
     "Chorus": ({"delay_ms": 3.0, "voices": 3},),
     "Delay": (
         {"max_delay_ms": 20, "delay_ms": 4.0, "mix": 0.5},
@@ -65,19 +67,21 @@ def rows():
     found = []
     for name, thing in catalogue.classes().items():
         for arguments in ARGUMENTS.get(name, ({},)):
-            frames = max([FRAMES] + [frame + 200 for frame, _ in METHODS.get(name, ())])
+            taps = arguments.get("taps", 0)  # of which all are to be heard
+            frames = max([FRAMES, taps] + [frame + 200 for frame, _ in METHODS.get(name, ())])
             row = {"module": thing.__module__, "class": name, "arguments": arguments}
             found.append(row | {"frames": frames, "moves": moves(name, thing)})
     return found
 
 
-def write_cabinet():
+def write_cabinets():
     """What tests/shared/test_effects.py does, too."""
     from pedal.io.wav import WavWriter
 
-    taps = array("f", [((at * 29) % 61 - 30) * (64 - at) / 8192 for at in range(64)])
-    with WavWriter(CAB, 48000, bits=-32) as writer:
-        writer.write(taps, 64)
+    for name, n, by in (CAB, LONG_CAB):
+        taps = array("f", [((at * 29) % 61 - 30) * (n - at) / by for at in range(n)])
+        with WavWriter(name, 48000, bits=-32) as writer:
+            writer.write(taps, n)
 
 
 def block_at(frame):
@@ -115,7 +119,7 @@ def played(rows):
     with tempfile.TemporaryDirectory() as folder:
         os.chdir(folder)
         try:
-            write_cabinet()
+            write_cabinets()
             for row in rows:
                 yield row, *play(row)
         finally:

@@ -156,7 +156,7 @@ def _sources():
     """The core's files that models need, and sample formats and rates; not the effects."""
     effects = set((CORE / "up_effects.inc").read_text().split('"')[1::2]) - {"up_fx.c", "up_resample.c"}
     effects |= {name[:-1] + "h" for name in effects}
-    effects |= {"up_effect.h", "up_kernels.h", "up_math.h", "up_clip.h", "up_fir_vfp.h"}
+    effects |= {"up_effect.h", "up_kernels.h", "up_math.h", "up_clip.h", "up_fir_vfp.h", "up_pconv_vfp.h", "up_fft_vfp.h"}
     found = [p for p in sorted(CORE.glob("up_*")) if p.suffix in (".c", ".h")]
     return [p for p in found if p.name not in effects]
 
