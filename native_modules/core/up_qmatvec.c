@@ -59,11 +59,6 @@ void up_qmat_one(const up_qmat_t *self, const up_word_t *v, int16_t *y) {
         *y = (int16_t)qmat_finish(self, sum, w[1 + self->pairs]);
         return;
     }
-    #if defined(UP_DSP)
-    if (qmat_one_fast(self, v, y)) {
-        return;
-    }
-    #endif
     for (size_t r = 0; r < self->rows; r += 4, y += 4, w = mult + 4, mult = w + 4 + 4 * self->pairs) {
         int32_t sum[2][4];
         qmat_sums(w, self->pairs, v, 1, 1, sum);

@@ -1,15 +1,13 @@
 // SPDX-License-Identifier: MIT
 // Matrices on cores with DSP instructions (Cortex-M4, M7, M33, M55): SMLAD multiplies a word of two
-// columns and adds both products. One frame: LDM loads the weights of four rows. Two frames: eight sums
+// columns and adds both products. Two frames: eight sums
 // in r2-r9, so that each weight serves twice; all pairs of frames of a group of rows in one go. Included by
 // up_qmatvec.c only.
 #ifndef UP_QMATVEC_DSP_H
 #define UP_QMATVEC_DSP_H
 
 #define QDSP_MAC(a, w, v) "smlad r" #a ", r" #w ", " v ", r" #a "\n"
-// One word of columns of one frame, of two frames.
-#define QDSP_ONE(v) "ldmia r0!, {r6-r9}\n" QDSP_MAC(2, 6, v) QDSP_MAC(3, 7, v) QDSP_MAC(4, 8, v) QDSP_MAC(5, 9, v)
-#define QDSP_ONES "ldrd r10, r11, [r1], #8\n" QDSP_ONE("r10") QDSP_ONE("r11")
+// One word of columns of two frames.
 #define QDSP_TWO \
     "ldrd r10, r11, [r0], #8\n" \
     "ldrd r12, lr, [r1], #128\n" /* the next plane: 4 * UP_CHUNK bytes on */ \
@@ -29,23 +27,17 @@
 
 // What the code keeps on the stack, for want of registers.
 typedef struct {
-    const up_word_t *v;        // the columns
-    int16_t *y_end;            // behind the last row
-    uint32_t start, odd;       // where a row's loop is entered; the same less a single word
-    uint32_t skip, count;      // bytes of the loop that are left out of its first turn; its turns
-} qdsp_one_t;
-
-typedef struct {
     const int32_t *w;          // a group of four rows
     const up_word_t *v;        // columns of the next two frames
     up_word_t *y;              // where they go
     const up_word_t *y_end;    // behind the last frame
     const int32_t *w_end;      // the multipliers
     ptrdiff_t plus;            // bytes from y to what is added
-    uint32_t start, skip;      // as above
+    uint32_t start;            // where a row's loop is entered
+    uint32_t skip;             // bytes of the loop that are left out of its first turn
 } qdsp_two_t;
 
-enum { QDSP_BLOCK = 44, QDSP_BLOCK_OF_3 = 36 }; // bytes of code of QDSP_ONES and QDSP_TWO, of QDSP_TWO_OF_3
+enum { QDSP_BLOCK = 44, QDSP_BLOCK_OF_3 = 36 }; // bytes of code of QDSP_TWO, of QDSP_TWO_OF_3
 
 // The loop's eight blocks are entered so that the last turn ends with the last block.
 #define QDSP_ENTRY(to) \
@@ -54,45 +46,6 @@ enum { QDSP_BLOCK = 44, QDSP_BLOCK_OF_3 = 36 }; // bytes of code of QDSP_ONES an
     "add r12, r10\n" \
     "orr r12, #1\n" \
     "str r12, %[" to "]\n"
-
-// Rows of one frame.
-#define QDSP_MATRIX_ONE(name, sat) \
-    static void name(const int32_t *weight, qdsp_one_t at, int16_t *to) { \
-        register const int32_t *w __asm ("r0") = weight; \
-        register int16_t *y __asm ("lr") = to; \
-        __asm volatile ( \
-            QDSP_ENTRY("start") \
-            "ldr r2, %[count]\n" /* one word alone: no loop */ \
-            "ldr r3, %[odd]\n" /* an odd number of words starts with one by itself */ \
-            "cbnz r2, 1f\n" \
-            "adr.w r12, 5f\n" \
-            "orr r12, #1\n" \
-            "str r12, %[start]\n" \
-            "1: cbz r3, 6f\n" \
-            "adr.w r12, 4f\n" \
-            "orr r12, #1\n" \
-            "6: str r12, %[odd]\n" \
-            "3: ldmia r0!, {r2-r5}\n" \
-            "ldr r12, %[count]\n" \
-            "ldr r1, %[v]\n" \
-            "ldr pc, %[odd]\n" \
-            "4: ldr r10, [r1], #4\n" QDSP_ONE("r10") \
-            "ldr pc, %[start]\n" \
-            "2:\n" QDSP_8(QDSP_ONES) \
-            "subs r12, #1\n" \
-            "bne.w 2b\n" \
-            "5: ldmia r0!, {r6-r9}\n" \
-            "ldr r10, %[y_end]\n" \
-            "smmulr r2, r2, r6\n" "smmulr r3, r3, r7\n" "smmulr r4, r4, r8\n" "smmulr r5, r5, r9\n" \
-            sat("r2") sat("r3") sat("r4") sat("r5") \
-            "pkhbt r2, r2, r3, lsl #16\n" "pkhbt r3, r4, r5, lsl #16\n" \
-            "strd r2, r3, [lr], #8\n" \
-            "cmp lr, r10\n" \
-            "bne.w 3b\n" \
-            : "+r" (w), "+r" (y), [start] "+m" (at.start), [odd] "+m" (at.odd) \
-            : [v] "m" (at.v), [skip] "m" (at.skip), [count] "m" (at.count), [y_end] "m" (at.y_end) \
-            : "r1", "r2", "r3", "r4", "r5", "r6", "r7", "r8", "r9", "r10", "r11", "r12", "cc", "memory"); \
-    }
 
 // Four rows, frames two by two.
 #define QDSP_MATRIX_TWO(name, two, sat, plus_code) \
@@ -135,7 +88,6 @@ enum { QDSP_BLOCK = 44, QDSP_BLOCK_OF_3 = 36 }; // bytes of code of QDSP_ONES an
 #define QDSP_U15(r) "usat " r ", #15, " r "\n"
 #define QDSP_S8(r) "ssat " r ", #8, " r "\n"
 #define QDSP_U7(r) "usat " r ", #7, " r "\n"
-QDSP_MATRIX_ONE(qdsp_one_s16, QDSP_S16)
 QDSP_MATRIX_TWO(qdsp_three_s16, QDSP_TWO_OF_3, QDSP_S16, )
 QDSP_MATRIX_TWO(qdsp_three_s16_plus, QDSP_TWO_OF_3, QDSP_S16, QDSP_PLUS)
 QDSP_MATRIX_TWO(qdsp_two_s16, QDSP_TWO, QDSP_S16, )
@@ -143,20 +95,6 @@ QDSP_MATRIX_TWO(qdsp_two_s16_plus, QDSP_TWO, QDSP_S16, QDSP_PLUS)
 QDSP_MATRIX_TWO(qdsp_two_u15, QDSP_TWO, QDSP_U15, )
 QDSP_MATRIX_TWO(qdsp_two_s8, QDSP_TWO, QDSP_S8, )
 QDSP_MATRIX_TWO(qdsp_two_u7, QDSP_TWO, QDSP_U7, )
-
-// False: not for these, take the plain C.
-static inline bool qmat_one_fast(const up_qmat_t *self, const up_word_t *v, int16_t *y) {
-    if (self->limit != UP_QLIMIT_S16 || self->left) {
-        return false;
-    }
-    uint32_t blocks = self->pairs / 2;
-    qdsp_one_t at = {
-        .v = v, .y_end = y + up_qrows(self->rows), .odd = self->pairs & 1,
-        .skip = (-blocks & 7) * QDSP_BLOCK, .count = (blocks + 7) / 8,
-    };
-    qdsp_one_s16(self->w, at, y);
-    return true;
-}
 
 // One group of four rows, all frames.
 static inline void qdsp_group(qdsp_two_t *at, int limit, bool three) {
@@ -181,6 +119,7 @@ static inline void qdsp_group(qdsp_two_t *at, int limit, bool three) {
     }
 }
 
+// False: not for these, take the plain C.
 static inline bool qmat_frames_fast(const up_qmat_t *self, const up_word_t *v, up_word_t *y, const up_word_t *plus, size_t n) {
     if (self->left || (plus && self->limit != UP_QLIMIT_S16)) {
         return false;
