@@ -1,6 +1,6 @@
 """What a model will cost on a core, before it is trained or run: the budget check.
 
-Instructions follow from the kernels' own structure (native_modules/core/up_matvec_vfp.h): a group
+Instructions follow from the kernels' own structure (native_modules/core/up_matrix_vfp.h): a group
 of g rows loads 8 weights an instruction and multiplies one an instruction. The constants beside it
 were fitted to counts in MicroPython on an emulated Cortex-M7; `tests/native/test_counts.py` holds
 the two together. Cycles are instructions times the mean that `upedal bench` estimates: an ESTIMATE.
@@ -11,8 +11,12 @@ from . import qlayers as Q
 from . import upm, upm_q
 
 # Cortex-M with a single-precision FPU: measured there, f32, block 64.
-_CALL, _FRAME, _CONV, _PUSH, _ELEMENT = 35, 87, 48, 6, 5
-_UNIT = {"fast": 40, "accurate": 125}  # a GRU unit's gates
+_CALL, _FRAME, _CONV, _PUSH, _ELEMENT = 35, 36, 48, 6, 5
+# Recurrent layers: lists of weights that four columns of a group of rows take (up_matrix_vfp.h), and the gates of
+# four, two and one units (up_cells_vfp.h), which tell them apart from the accurate grade's.
+_LISTS = {20: 8, 16: 6, 12: 3, 8: 2, 4: 1}
+_CELLS = {L.Gru: (122, 63, 36), L.Lstm: (180, 93, 53)}
+_ACCURATE_UNIT = {L.Gru: 132, L.Lstm: 178}
 _ACTIVATION = {"fast": 14, "accurate": 45}  # tanh or sigmoid of one value
 # Integer models: a multiply-add, a layer, a unit of GRU or LSTM; within 11 % of the counts of bench's seven.
 _Q_MAC, _Q_LAYER, _Q_UNIT = 0.89, 53, 44
@@ -30,6 +34,33 @@ def _matrix(rows, cols):
     if rows == 1:
         return _CALL + cols // 8 * 12 + cols % 8 * 5
     return sum(_group(g, cols) for g in upm.groups(rows))
+
+
+def _recurrent_group(rows, cols):
+    if rows == 20:
+        return 7 + 22 * cols + (cols + 1) // 2 + 2 * -(-cols // 4)
+    return 5 + cols // 4 * (4 * rows + _LISTS[rows] + 3) + cols % 4 * (rows + -(-rows // 12) + 3)
+
+
+def _recurrent_matrix(rows, cols):
+    if rows == 1:
+        return _matrix(rows, cols)
+    return 10 + sum(_recurrent_group(g, cols) for g in upm.groups(rows))
+
+
+def _recurrent(layer, grade):
+    hidden, inputs, kind = layer.w_hh.shape[1], layer.w_ih.shape[1], type(layer)
+    if kind is L.Gru:
+        work = _recurrent_matrix(2 * hidden, inputs + hidden) + _recurrent_matrix(hidden, hidden)
+    else:
+        work = _recurrent_matrix(4 * hidden, inputs + hidden)
+    if grade == "accurate":
+        return work + hidden * (_ACCURATE_UNIT[kind] + 8 * (inputs - 1))
+    if inputs > 1:
+        work += 70 + 3 * inputs
+        work += _recurrent_matrix(2 * hidden, inputs - 1) if kind is L.Gru else 0
+    four, two, one = _CELLS[kind]
+    return work + hidden // 4 * four + hidden % 4 // 2 * two + hidden % 2 * one + hidden // 2
 
 
 def _conv(layer, grade):
@@ -65,13 +96,8 @@ def _layer(layer, grade, channels):
         return _integer(layer)
     if isinstance(layer, L.Conv1d):
         return _conv(layer, grade)
-    if isinstance(layer, L.Gru):
-        hidden, inputs = layer.w_hh.shape[1], layer.w_ih.shape[1]
-        sums = _matrix(2 * hidden, inputs + hidden) + _matrix(hidden, hidden)
-        return sums + hidden * (_UNIT[grade] + 6 * (inputs - 1))
-    if isinstance(layer, L.Lstm):
-        hidden, inputs = layer.w_hh.shape[1], layer.w_ih.shape[1]
-        return _matrix(4 * hidden, inputs + hidden) + hidden * (5 * _ACTIVATION[grade] - 4)
+    if isinstance(layer, (L.Gru, L.Lstm)):
+        return _recurrent(layer, grade)
     if isinstance(layer, L.Activation):
         return (_each(layer.activation.kind, grade) + 4) * channels
     return (_ELEMENT if isinstance(layer, (L.Add, L.Film)) else 8) * channels
@@ -83,8 +109,8 @@ def instructions(model):
     for at, layer in enumerate(model.layers):
         width = upm.shape(layer, channels.get(layer.src, 1))[1]
         before = model.layers[at - 1] if at else None
-        # A dense layer of one output behind a GRU is fused: counted in the GRU's unit.
-        fused = isinstance(before, L.Gru) and width == 1 and isinstance(layer, L.Conv1d)
+        # A dense layer of one output behind a GRU or LSTM is fused: counted in its units.
+        fused = isinstance(before, (L.Gru, L.Lstm)) and width == 1 and isinstance(layer, L.Conv1d)
         each.append(0 if fused else _layer(layer, model.grade, channels.get(layer.src, 1)))
         channels[layer.dst] = width
     return _FRAME + sum(each), each

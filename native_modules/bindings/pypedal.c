@@ -192,7 +192,7 @@ static PyObject *py_activation(PyObject *module, PyObject *args) {
         at[i] *= scale;
     }
     up_act_t one = { par, par, (uint8_t)act };
-    up_act_process(&one, &tables, at, 1, 0, 1, n);
+    up_act_process(&one, &tables, at, 1, n);
     PyBuffer_Release(&x);
     Py_RETURN_NONE;
 }

@@ -1,6 +1,33 @@
 // SPDX-License-Identifier: MIT
 // Activations over blocks, and the tables of the fast grade. See up_act.h.
 #include "up_act.h"
+#include "up_plane.h"
+
+#if defined(__ARM_FEATURE_FMA) && defined(__thumb2__) && defined(__OPTIMIZE__) && !defined(UP_NO_ASM)
+#include "up_act_vfp.h"
+#else
+#if defined(__AVX2__) && defined(__FMA__) && !defined(UP_NO_ASM)
+#include "up_avx2.h"
+#endif
+
+#define ACT_C(name, expr) \
+    static void name(float *x, float own, size_t n) { \
+        for (; n; n--, x++) { *x = expr; } \
+    }
+ACT_C(act_leaky, *x > 0.0f ? *x : own * *x)
+ACT_C(act_relu, *x > 0.0f ? *x : own)
+
+static void act_look(const up_node_t *table, float *x, size_t n) {
+    #if defined(__AVX2__) && defined(__FMA__) && !defined(UP_NO_ASM)
+    for (; n >= 8; n -= 8, x += 8) {
+        _mm256_storeu_ps(x, avx2_look(table, _mm256_loadu_ps(x)));
+    }
+    #endif
+    for (; n; n--, x++) {
+        *x = up_look(table, *x);
+    }
+}
+#endif
 
 static void act_fill(up_node_t *table, float nodes, bool is_tanh) {
     float square = 1.0f / (24.0f * nodes * nodes);
@@ -34,32 +61,25 @@ static inline float act_leaky_hard_tanh(float x, const float *par) {
     return x > par[1] ? up_fma(x - par[1], par[3], par[1]) : x;
 }
 
-// expr of x over channels from .. to; where they are the whole frame it is one loop.
+// expr of every sample of a plane, where x is what it was.
 #define ACT_EACH(expr) \
-    for (size_t t = 0; t < n_frames; t++, at += stride) { \
-        for (size_t c = 0; c < width; c++) { float x = at[c]; at[c] = expr; } \
-    } \
+    for (size_t t = 0; t < n; t++) { float x = at[t]; at[t] = expr; } \
     break
 
-void up_act_process(const up_act_t *self, const up_tables_t *tables, float *buf, size_t stride, size_t from,
-    size_t to, size_t n_frames) {
+static void act_plane(const up_act_t *self, const up_tables_t *tables, float *restrict at, float slope, size_t n) {
     const up_node_t *tanh = tables->tanh, *sigmoid = tables->sigmoid;
-    const float *par = self->par, *slope = self->slope;
-    float *restrict at = buf + from;
-    size_t width = to - from;
-    if (width == stride && self->kind != UP_ACT_PRELU) {
-        width *= n_frames;
-        n_frames = 1;
-    }
+    const float *par = self->par;
     switch (self->kind) {
         case UP_ACT_TANH:
             if (tanh) {
-                ACT_EACH(up_look(tanh, x));
+                act_look(tanh, at, n);
+                break;
             }
             ACT_EACH(up_tanh(x));
         case UP_ACT_SIGMOID:
             if (sigmoid) {
-                ACT_EACH(up_look(sigmoid, x));
+                act_look(sigmoid, at, n);
+                break;
             }
             ACT_EACH(up_sigmoid(x));
         case UP_ACT_SILU:
@@ -70,11 +90,15 @@ void up_act_process(const up_act_t *self, const up_tables_t *tables, float *buf,
         case UP_ACT_SOFTSIGN:
             ACT_EACH(up_softsign(x));
         case UP_ACT_RELU:
-            ACT_EACH(up_relu(x));
+            act_relu(at, 0.0f, n);
+            break;
         case UP_ACT_LEAKY_RELU:
-            ACT_EACH(x > 0.0f ? x : par[0] * x);
         case UP_ACT_PRELU:
-            ACT_EACH(x > 0.0f ? x : slope[c] * x);
+            if (slope > 0.0f && slope <= 1.0f) {
+                act_leaky(at, slope, n);
+                break;
+            }
+            ACT_EACH(x > 0.0f ? x : slope * x);
         case UP_ACT_HARD_TANH:
             ACT_EACH(up_clamp(x, -1.0f, 1.0f));
         case UP_ACT_LEAKY_HARD_TANH:
@@ -90,16 +114,14 @@ void up_act_process(const up_act_t *self, const up_tables_t *tables, float *buf,
     }
 }
 
-// The usual pair, without the detour of the general case.
-static void gate_tanh_sigmoid(const up_tables_t *tables, float *x, size_t half, size_t n_frames) {
-    float *y = x;
-    for (size_t t = 0; t < n_frames; t++, x += 2 * half, y += half) {
-        for (size_t c = 0; c < half; c++) {
-            y[c] = tables->tanh
-                ? up_look(tables->tanh, x[c]) * up_look(tables->sigmoid, x[half + c])
-                : up_tanh(x[c]) * up_sigmoid(x[half + c]);
+void up_act_process(const up_act_t *self, const up_tables_t *tables, float *x, size_t channels, size_t n_frames) {
+    if (self->kind == UP_ACT_PRELU) {
+        for (size_t c = 0; c < channels; c++, x += UP_CHUNK) {
+            act_plane(self, tables, x, self->slope[c], n_frames);
         }
+        return;
     }
+    UP_PLANES(channels, n_frames, act_plane(self, tables, x + at, *self->par, frames));
 }
 
 // What the packer multiplied the rows before an activation by, undone.
@@ -110,26 +132,28 @@ static float gate_unit(const up_act_t *f, const up_tables_t *tables) {
     return f->kind == UP_ACT_TANH ? 1.0f / UP_TANH_NODES : f->kind == UP_ACT_SIGMOID ? 1.0f / UP_SIGMOID_NODES : 1.0f;
 }
 
-static void gate_frame(int gate, const float *top, const float *f, const float *w, float *y, size_t half) {
-    for (size_t c = 0; c < half; c++) {
-        y[c] = gate == UP_GATE_GATED ? f[c] * w[c] : up_fma(w[c], f[c] - top[c], top[c]);
+// w * f(top) + (1 - w) * top of a channel; x is top and becomes the result.
+static void gate_blend(const up_act_t *f, const up_tables_t *tables, float *x, float slope, const float *w, size_t n) {
+    float top[UP_CHUNK], unit = gate_unit(f, tables);
+    for (size_t t = 0; t < n; t++) {
+        top[t] = x[t] * unit;
+    }
+    act_plane(f, tables, x, slope, n);
+    for (size_t t = 0; t < n; t++) {
+        x[t] = up_fma(w[t], x[t] - top[t], top[t]);
     }
 }
 
 void up_gate_process(int gate, const up_act_t *f, const up_act_t *g, const up_tables_t *tables, float *x,
     size_t half, size_t n_frames) {
-    if (gate == UP_GATE_GATED && f->kind == UP_ACT_TANH && g->kind == UP_ACT_SIGMOID) {
-        gate_tanh_sigmoid(tables, x, half, n_frames);
+    float *w = x + half * UP_CHUNK;
+    up_act_process(g, tables, w, half, n_frames);
+    if (gate == UP_GATE_GATED) {
+        up_act_process(f, tables, x, half, n_frames);
+        UP_PLANES(half, n_frames, up_plane_multiply(x + at, w + at, x + at, frames));
         return;
     }
-    float top[UP_MAX_CHANNELS], unit = gate_unit(f, tables);
-    float *y = x;
-    for (size_t t = 0; t < n_frames; t++, x += 2 * half, y += half) {
-        for (size_t c = 0; c < half; c++) {
-            top[c] = x[c] * unit;
-        }
-        up_act_process(f, tables, x, 2 * half, 0, half, 1);
-        up_act_process(g, tables, x, 2 * half, half, 2 * half, 1);
-        gate_frame(gate, top, x, x + half, y, half);
+    for (size_t c = 0; c < half; c++, x += UP_CHUNK, w += UP_CHUNK) {
+        gate_blend(f, tables, x, f->kind == UP_ACT_PRELU ? f->slope[c] : *f->par, w, n_frames);
     }
 }

@@ -38,14 +38,13 @@ typedef struct {
     up_node_t *sigmoid; // [UP_TABLE_SIZE]
 } up_tables_t;
 
-// exp(x), relative error about 1e-7; x is clamped to [-87, 88]. Cody-Waite reduction to
+// exp(x) of x >= -87, relative error about 1e-7; x is clamped to 88. Cody-Waite reduction to
 // |r| <= ln2/2, a polynomial of degree 6 (minimax, 3e-9), and the power of two put into the exponent.
-static inline float up_exp(float x) {
-    x = x < -87.0f ? -87.0f : x;
+static inline float up_exp_above(float x) {
     x = x > 88.0f ? 88.0f : x;
     const float magic = 12582912.0f; // 1.5 * 2^23: adding it rounds to an integer
     float m = up_fma(x, 1.44269504f, magic);
-    int32_t k = (int32_t)(up_bits(m) - 0x4B400000u);
+    uint32_t power = (up_bits(m) << 23) + 0x3F800000u; // 2^m: the magic number's own bits leave at the top
     m -= magic;
     float r = up_fma(m, -0.693145752f, x); // ln2 in two parts
     r = up_fma(m, -1.42860677e-6f, r);
@@ -55,7 +54,12 @@ static inline float up_exp(float x) {
     p = up_fma(p, r, 4.9999994e-1f);
     p = up_fma(p, r, 1.0f);
     p = up_fma(p, r, 1.0f);
-    return p * up_from_bits((uint32_t)(k + 127) << 23);
+    return p * up_from_bits(power);
+}
+
+// exp(x); x is clamped to [-87, 88].
+static inline float up_exp(float x) {
+    return up_exp_above(x < -87.0f ? -87.0f : x);
 }
 
 static inline float up_sigmoid(float x) {
@@ -73,14 +77,14 @@ static inline float up_sigmoid(float x) {
 // |x| < 0.625: odd polynomial, so that quiet signals keep their relative precision;
 // elsewhere 1 - 2 / (exp(2|x|) + 1).
 static inline float up_tanh(float x) {
-    float a = up_from_bits(up_bits(x) & 0x7fffffffu);
+    float a = __builtin_fabsf(x);
     float s = x * x;
     float p = up_fma(s, UP_TANH_P5, UP_TANH_P4);
     p = up_fma(p, s, UP_TANH_P3);
     p = up_fma(p, s, UP_TANH_P2);
     p = up_fma(p, s, UP_TANH_P1);
     float small = up_fma(p * s, x, x);
-    float big = 1.0f - 2.0f / (up_exp(2.0f * a) + 1.0f);
+    float big = 1.0f - 2.0f / (up_exp_above(2.0f * a) + 1.0f);
     big = up_from_bits(up_bits(big) | (up_bits(x) & 0x80000000u));
     return a < 0.625f ? small : big;
 }
@@ -132,12 +136,12 @@ typedef struct {
     uint8_t kind;       // UP_ACT_
 } up_act_t;
 
-// [audio] In place, x [n_frames][stride]: channels from .. to of every frame.
-void up_act_process(const up_act_t *self, const up_tables_t *tables, float *x, size_t stride, size_t from,
-    size_t to, size_t n_frames);
+// [audio] In place: n_frames, up to UP_CHUNK, of x's planes of UP_CHUNK frames, one a channel. A single plane may
+// have more.
+void up_act_process(const up_act_t *self, const up_tables_t *tables, float *x, size_t channels, size_t n_frames);
 
-// [audio] x [n_frames][2 * half] -> x [n_frames][half], packed. Gated: f(top) * g(bottom).
-// Blended: w = g(bottom), w * f(top) + (1 - w) * top.
+// [audio] In place: the first half of x's planes becomes, gated, f(top) * g(bottom); blended, with w = g(bottom),
+// w * f(top) + (1 - w) * top. The rest of x holds anything then.
 void up_gate_process(int gate, const up_act_t *f, const up_act_t *g, const up_tables_t *tables, float *x,
     size_t half, size_t n_frames);
 

@@ -63,11 +63,51 @@ static void dither_channel(const up_dither_t *self, up_noise_t *noise, const int
     *noise = local;
 }
 
+#if defined(UP_DSP)
+#include "up_dither_dsp.h"
+
+static inline int32_t dither_two(int32_t low, int32_t high) {
+    return (int32_t)((uint32_t)high << 16 | (uint16_t)low);
+}
+
+// Two channels of shaped dither at once; false: the filter does not fit 16 bits.
+static bool dither_pair(const up_dither_t *self, up_noise_t *noise, const int16_t *from, int16_t *to, size_t n_frames) {
+    if (self->kind != UP_DITHER_SHAPED || self->a1 < -32767 || self->a1 > 32768 || self->a2 < -32767 || self->a2 > 32768) {
+        return false;
+    }
+    int32_t scale = 64 * (1 << self->gain), half = 8192;
+    int32_t past = dither_two(-2 * self->b, self->b), echo = dither_two(-self->a1, -self->a2);
+    const int16_t *end = from + 2 * n_frames;
+    register const int16_t *in __asm ("r0") = from;
+    register int16_t *out __asm ("r1") = to;
+    register uint32_t s0 __asm ("r2") = noise[0].s;
+    register int32_t t0 __asm ("r3") = dither_two(noise[0].t1, noise[0].t2);
+    register int32_t y0 __asm ("r4") = dither_two(noise[0].y1, noise[0].y2);
+    register uint32_t s1 __asm ("r5") = noise[1].s;
+    register int32_t t1 __asm ("r6") = dither_two(noise[1].t1, noise[1].t2);
+    register int32_t y1 __asm ("r7") = dither_two(noise[1].y1, noise[1].y2);
+    __asm volatile (
+        "1:" DITHER_TWO "bne.w 1b\n"
+        : "+r" (in), "+r" (out), "+r" (s0), "+r" (t0), "+r" (y0), "+r" (s1), "+r" (t1), "+r" (y1)
+        : [past] "m" (past), [echo] "m" (echo), [scale] "m" (scale), [half] "m" (half), [end] "m" (end)
+        : "r8", "r9", "r10", "r11", "r12", "lr", "cc", "memory");
+    noise[0] = (up_noise_t){ .s = s0, .t1 = (int16_t)t0, .t2 = t0 >> 16, .y1 = (int16_t)y0, .y2 = y0 >> 16 };
+    noise[1] = (up_noise_t){ .s = s1, .t1 = (int16_t)t1, .t2 = t1 >> 16, .y1 = (int16_t)y1, .y2 = y1 >> 16 };
+    return true;
+}
+#endif
+
 void up_dither_process(up_dither_t *self, const int16_t *in, int16_t *out, size_t n_frames) {
     for (size_t t = 0; self->channels == 1 && t < n_frames; t++) {
         out[up_qat(1, t)] = 0;
     }
     for (size_t c = 0; c < self->channels; c++) {
+        #if defined(UP_DSP)
+        if (c % 2 == 0 && c + 1 < self->channels && dither_pair(self, self->noise + c, in, out + up_qat(c, 0), n_frames)) {
+            c++;
+            continue;
+        }
+        #endif
         dither_channel(self, self->noise + c, in, out + up_qat(c, 0), n_frames);
     }
 }

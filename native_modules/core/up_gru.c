@@ -2,11 +2,6 @@
 // GRU over a stream of frames; see up_gru.h.
 #include "up_gru.h"
 
-#if defined(__ARM_FEATURE_FMA) && defined(__thumb2__) && defined(__OPTIMIZE__) && !defined(UP_NO_ASM)
-#include "up_gru_vfp.h"
-#define GRU_VFP 1
-#endif
-
 void up_gru_layout(up_gru_t *self, const float *weight, up_arena_t *arena) {
     size_t rz = up_rows_padded(2 * self->hidden), n = up_rows_padded(self->hidden);
     self->rz = weight;
@@ -15,9 +10,34 @@ void up_gru_layout(up_gru_t *self, const float *weight, up_arena_t *arena) {
     // Eight floats of slack: vector code may read, not use, beyond the last unit.
     self->v = up_arena_take(arena, (self->inputs + self->hidden + 8) * sizeof(float));
     self->acc = up_arena_take(arena, (rz + n + 8) * sizeof(float));
+    self->inner = self->inputs > 1 ? up_arena_take(arena, up_matrix_floats(2 * self->hidden, self->inputs - 1) * sizeof(float)) : NULL;
+    self->pairs = self->inputs > 1 ? up_arena_take(arena, rz * sizeof(float)) : NULL;
+}
+
+// Where the matrix with `rows` (padded) has a column of a row; column 0 is the biases.
+static float *gru_entry(float *matrix, size_t rows, size_t cols, size_t row, size_t col) {
+    size_t at = row / UP_GROUP * UP_GROUP, g = rows - at < UP_GROUP ? rows - at : UP_GROUP;
+    return matrix + at * (cols + 1) + col * g + row - at;
+}
+
+static void gru_fill_inner(const up_gru_t *self) {
+    size_t cols = self->inputs - 1, rows = up_rows_padded(2 * self->hidden);
+    const float *cell = self->cell;
+    for (size_t i = 0; i < rows * (cols + 1); i++) {
+        self->inner[i] = 0.0f;
+    }
+    for (size_t i = 0; i < self->hidden; i++, cell += cols + 2) {
+        for (size_t k = 0; k <= cols; k++) {
+            *gru_entry(self->inner, rows, cols, 2 * i, k) = cell[k];
+        }
+        *gru_entry(self->inner, rows, cols, 2 * i + 1, 0) = cell[cols + 1];
+    }
 }
 
 void up_gru_reset(up_gru_t *self) {
+    if (self->inner) {
+        gru_fill_inner(self);
+    }
     for (size_t i = 0; i < self->inputs + self->hidden + 8; i++) {
         self->v[i] = 0.0f;
     }
@@ -31,110 +51,87 @@ static inline void gru_cells(const up_gru_t *self, size_t inputs) {
     const float *restrict an = ar + up_rows_padded(2 * hidden);
     const float *restrict cell = self->cell, *restrict x = self->v;
     float *restrict h = self->v + inputs;
-    for (size_t i = 0; i < hidden; i++, cell += 1 + inputs) {
-        float base = cell[0];
+    for (size_t i = hidden; i; i--, h++) {
+        float base = *cell++;
         for (size_t k = 0; k < inputs; k++) {
-            base = up_fma(cell[1 + k], x[k], base);
+            base = up_fma(*cell++, x[k], base);
         }
         float r, z, n;
         if (sigmoid) {
-            r = up_look(sigmoid, ar[i]);
-            z = up_look(sigmoid, az[i]);
-            n = up_look(tanh, up_fma(r, an[i], base));
+            r = up_look(sigmoid, *ar++);
+            z = up_look(sigmoid, *az++);
+            n = up_look(tanh, up_fma(r, *an++, base));
         } else {
-            r = up_sigmoid(ar[i]);
-            z = up_sigmoid(az[i]);
-            n = up_tanh(up_fma(r, an[i], base));
+            r = up_sigmoid(*ar++);
+            z = up_sigmoid(*az++);
+            n = up_tanh(up_fma(r, *an++, base));
         }
-        h[i] = up_fma(z, h[i] - n, n);
+        *h = up_fma(z, *h - n, n);
     }
 }
 
-#if defined(__AVX2__) && defined(__FMA__) && !defined(UP_NO_ASM)
-// b_in + W_n x of eight units; the last may be fewer: no reading beyond the file.
-static inline __m256 gru_base_avx2(const float *cell, size_t units, __m256 x) {
-    float last[16] = { 0 };
-    if (units < 8) {
-        for (size_t i = 0; i < 2 * units; i++) {
-            last[i] = cell[i];
-        }
-        cell = last;
-    }
-    __m256 a = _mm256_loadu_ps(cell), b = _mm256_loadu_ps(cell + 8);
-    __m256 low = _mm256_permute2f128_ps(a, b, 0x20), high = _mm256_permute2f128_ps(a, b, 0x31);
-    return _mm256_fmadd_ps(_mm256_shuffle_ps(low, high, _MM_SHUFFLE(3, 1, 3, 1)), x,
-        _mm256_shuffle_ps(low, high, _MM_SHUFFLE(2, 0, 2, 0)));
-}
-
-// The same as gru_cells for one input and the fast grade, eight units at a time. The last eight
-// may reach beyond the hidden size: into the slack of v and acc, where nothing is kept.
-static void gru_cells_avx2(const up_gru_t *self, float x) {
-    const float *ar = self->acc, *az = ar + self->hidden, *an = ar + up_rows_padded(2 * self->hidden);
-    float *h = self->v + 1;
-    for (size_t i = 0; i < self->hidden; i += 8) {
-        __m256 base = gru_base_avx2(self->cell + 2 * i, self->hidden - i, _mm256_set1_ps(x));
-        __m256 r = avx2_look(self->tables.sigmoid, _mm256_loadu_ps(ar + i));
-        __m256 z = avx2_look(self->tables.sigmoid, _mm256_loadu_ps(az + i));
-        __m256 n = avx2_look(self->tables.tanh, _mm256_fmadd_ps(r, _mm256_loadu_ps(an + i), base));
-        _mm256_storeu_ps(h + i, _mm256_fmadd_ps(z, _mm256_sub_ps(_mm256_loadu_ps(h + i), n), n));
-    }
-}
-#define GRU_AVX2 1
+#if defined(UP_MATVEC_VFP)
+#include "up_gru_vfp.h"
+#define GRU_VFP 1
 #endif
 
-static inline float gru_head(const float *head, const float *h, size_t hidden) {
-    float y = head[0];
-    for (size_t i = 0; i < hidden; i++) {
-        y = up_fma(head[1 + i], h[i], y);
-    }
-    return y;
-}
-
-static inline void gru_sums(const up_gru_t *self) {
+#if defined(__AVX2__) && defined(__FMA__) && !defined(UP_NO_ASM)
+#include "up_gru_avx2.h" // gru_frames()
+#else
+// Not inlined: the code of the matrices leaves the cells' loop no registers for its constants.
+static __attribute__((noinline)) void gru_sums(const up_gru_t *self) {
     size_t hidden = self->hidden, inputs = self->inputs;
     up_matvec(self->rz, self->v, self->acc, 2 * hidden, inputs + hidden);
     up_matvec(self->n, self->v + inputs, self->acc + up_rows_padded(2 * hidden), hidden, hidden);
 }
 
+// One frame, its inputs in v; returns the head's sample.
+static inline float gru_frame(const up_gru_t *self, size_t inputs) {
+    gru_sums(self);
+    gru_cells(self, inputs);
+    return self->head ? up_dot(self->head, self->v + inputs, self->hidden) : 0.0f;
+}
+
 // The common case: audio alone in, one sample out.
-static void gru_mono(up_gru_t *self, const float *in, float *out, size_t n_frames) {
+static void gru_mono(const up_gru_t *self, const float *in, float *out, size_t n_frames) {
     for (size_t t = 0; t < n_frames; t++) {
         self->v[0] = in[t];
-        gru_sums(self);
-        #if defined(GRU_VFP)
-        if (self->tables.sigmoid) {
-            out[t] = gru_cells_vfp(self, in[t], self->head + 1, self->head[0]);
-            continue;
-        }
-        #endif
-        #if defined(GRU_AVX2)
-        if (self->tables.sigmoid) {
-            gru_cells_avx2(self, in[t]);
-        } else
-        #endif
-        gru_cells(self, 1);
-        out[t] = gru_head(self->head, self->v + 1, self->hidden);
+        out[t] = gru_frame(self, 1);
     }
 }
 
-void up_gru_process(up_gru_t *self, const float *in, float *out, size_t stride, size_t n_frames) {
+static void gru_any(const up_gru_t *self, const float *in, float *out, size_t n_frames) {
     size_t inputs = self->inputs;
     float *v = self->v, *h = v + inputs;
-    if (inputs == 1 && self->head) {
-        gru_mono(self, in, out, n_frames);
-        return;
-    }
-    for (size_t t = 0; t < n_frames; t++, in += inputs, out += stride) {
+    for (size_t t = 0; t < n_frames; t++, in++, out++) {
         for (size_t k = 0; k < inputs; k++) {
-            v[k] = in[k];
+            v[k] = in[k * UP_CHUNK];
         }
-        gru_sums(self);
-        gru_cells(self, inputs);
+        float y = gru_frame(self, inputs);
         if (self->head) {
-            out[0] = gru_head(self->head, h, self->hidden);
+            out[0] = y;
         }
         for (size_t i = 0; !self->head && i < self->hidden; i++) {
-            out[i] = h[i];
+            out[i * UP_CHUNK] = h[i];
         }
     }
+}
+
+static void gru_frames(const up_gru_t *self, const float *in, float *out, size_t n_frames) {
+    if (self->inputs == 1 && self->head) {
+        gru_mono(self, in, out, n_frames);
+    } else {
+        gru_any(self, in, out, n_frames);
+    }
+}
+#endif
+
+void up_gru_process(up_gru_t *self, const float *in, float *out, size_t n_frames) {
+    #if defined(GRU_VFP)
+    if (self->tables.sigmoid && self->hidden > 1) { // a matrix of one row is not padded
+        gru_frames_vfp(self, in, out, n_frames);
+        return;
+    }
+    #endif
+    gru_frames(self, in, out, n_frames);
 }

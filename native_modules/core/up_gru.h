@@ -19,6 +19,9 @@ typedef struct {
     const float *head; // [1 + hidden] or NULL; not owned
     float *v;          // [inputs + hidden]: the input, then h
     float *acc;        // gate sums: r, z (padded), then n
+    // For vector code, where inputs > 1; else NULL. The matrix: for each unit a row b_in, W_n but for the last input,
+    // and a row of that one's weight as a bias. Its sums: [hidden][2], as `cell` is where there is one input.
+    float *inner, *pairs;
     up_tables_t tables;
     size_t inputs, hidden;
 } up_gru_t;
@@ -31,9 +34,9 @@ static inline size_t up_gru_floats(size_t inputs, size_t hidden) {
 
 void up_gru_layout(up_gru_t *self, const float *weight, up_arena_t *arena); // [setup]
 void up_gru_reset(up_gru_t *self);                                          // [setup]
-// [audio] in [n][inputs] -> out: [n] through the head, or h as [n][stride]; in == out allowed
-// when inputs == 1 and there is a head.
-void up_gru_process(up_gru_t *self, const float *in, float *out, size_t stride, size_t n_frames);
+// [audio] in: planes of UP_CHUNK frames, one an input -> out: [n] through the head, or h as planes; in == out
+// allowed when inputs == 1 and there is a head.
+void up_gru_process(up_gru_t *self, const float *in, float *out, size_t n_frames);
 
 UP_END_C
 

@@ -2,6 +2,9 @@
 // Picks the kernel of a row group; see up_matvec.h.
 #include "up_matvec.h"
 
+#if defined(UP_MATVEC_VFP)
+#include "up_matrix_vfp.h"
+#else
 const float *up_matvec_cols(const float *w, const float *v, const float *from, float *to, size_t g, size_t cols) {
     switch (g) {
         case 20: return UP_MATVEC(20)(w, v, from, to, cols);
@@ -12,3 +15,4 @@ const float *up_matvec_cols(const float *w, const float *v, const float *from, f
         default: return UP_MATVEC_ONE(w, v, from, to, cols);
     }
 }
+#endif

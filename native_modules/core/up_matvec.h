@@ -10,7 +10,7 @@
 
 #include "up_core.h"
 
-#define UP_GROUP 20 // rows a group: 20 accumulators, 8 weights and 4 inputs fill 32 registers
+#define UP_GROUP 20 // rows a group: 20 accumulators, 10 weights and 2 inputs fill 32 registers
 
 static inline size_t up_rows_padded(size_t rows) {
     return rows == 1 ? 1 : (rows + 3) & ~(size_t)3;
@@ -37,12 +37,7 @@ static inline size_t up_matrix_floats(size_t rows, size_t cols) {
 #if defined(__ARM_FEATURE_FMA) && defined(__thumb2__) && defined(__OPTIMIZE__) && !defined(UP_NO_ASM)
 #include "up_matvec_vfp.h"
 #define UP_MATVEC_ONE up_matvec_1_vfp
-#define UP_MATVEC(g) up_matvec_##g##_vfp
-#elif defined(__AVX2__) && defined(__FMA__) && !defined(UP_NO_ASM)
-#include "up_avx2.h"
-UP_MATVEC_C(1)
-#define UP_MATVEC_ONE up_matvec_1_c
-#define UP_MATVEC(g) up_matvec_##g##_avx2
+#define UP_MATVEC_VFP 1
 #else
 UP_MATVEC_C(1)
 #define UP_MATVEC_ONE up_matvec_1_c
@@ -56,6 +51,17 @@ UP_MATVEC_C(20)
 
 UP_BEGIN_C
 
+#if defined(UP_MATVEC_VFP)
+// y [rows padded] = matrix . v [cols]; at least one column.
+static inline void up_matvec(const float *w, const float *v, float *y, size_t rows, size_t cols) {
+    if (rows == 1) {
+        up_matvec_1_vfp(w + 1, v, w, y, cols);
+    } else {
+        up_matrix_t matrix = up_matrix(w, v, y, rows, cols);
+        up_matvec_vfp(&matrix);
+    }
+}
+#else
 // One group of g rows. Not inlined: the bodies are large and a call is cheap beside them.
 const float *up_matvec_cols(const float *w, const float *v, const float *from, float *to, size_t g, size_t cols);
 
@@ -67,6 +73,16 @@ static inline void up_matvec(const float *w, const float *v, float *y, size_t ro
         y += g;
         left -= g;
     }
+}
+#endif
+
+// head[0] + sum_i head[1 + i] * h[i], in order: a dense layer of one output behind a recurrent one.
+static inline float up_dot(const float *head, const float *h, size_t n) {
+    float y = head[0];
+    for (size_t i = 0; i < n; i++) {
+        y = up_fma(head[1 + i], h[i], y);
+    }
+    return y;
 }
 
 UP_END_C

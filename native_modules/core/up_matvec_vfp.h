@@ -1,48 +1,44 @@
 // SPDX-License-Identifier: MIT
-// up_matvec_cols for cores with a single-precision VFP and FMA (Cortex-M4F, M7, M33, M55): the
-// accumulators of a group stay in registers, weights stream through s0-s7, four inputs through
-// s8-s11. Included by up_matvec.h only. Same order of additions as the C version, so same bits.
+// Matrices on cores with a single-precision VFP and FMA (Cortex-M4F, M7, M33, M55): how to call
+// up_matvec_code (up_matrix_vfp.h), and single rows. Included by up_matvec.h only.
 #ifndef UP_MATVEC_VFP_H
 #define UP_MATVEC_VFP_H
 
-#define VFP_S(x) #x
-#define VFP_FMA(a, w, h) "vfma.f32 s" VFP_S(a) ", s" VFP_S(w) ", s" VFP_S(h) "\n"
-#define VFP_4(a, w, h, a1, a2, a3, w1, w2, w3) VFP_FMA(a, w, h) VFP_FMA(a1, w1, h) VFP_FMA(a2, w2, h) VFP_FMA(a3, w3, h)
-#define VFP_LOAD8 "vldmia %[w]!, {s0-s7}\n"
-#define VFP_LOAD4 "vldmia %[w]!, {s0-s3}\n"
+#define VFP_FMA(a, w, h) "vfma.f32 s" #a ", s" #w ", s" #h "\n"
+// All of s0-s30; s31 is the sum of a head.
+#define VFP_CLOBBERED \
+    "s0", "s1", "s2", "s3", "s4", "s5", "s6", "s7", "s8", "s9", "s10", "s11", "s12", "s13", "s14", "s15", "s16", \
+    "s17", "s18", "s19", "s20", "s21", "s22", "s23", "s24", "s25", "s26", "s27", "s28", "s29", "s30"
 
-// One column of g rows; accumulators end at s31.
-#define VFP_COL_20(h) VFP_LOAD8 VFP_4(12, 0, h, 13, 14, 15, 1, 2, 3) VFP_4(16, 4, h, 17, 18, 19, 5, 6, 7) VFP_COL_12(h)
-#define VFP_COL_16(h) VFP_LOAD8 VFP_4(16, 0, h, 17, 18, 19, 1, 2, 3) VFP_4(20, 4, h, 21, 22, 23, 5, 6, 7) VFP_COL_8(h)
-#define VFP_COL_12(h) VFP_LOAD8 VFP_4(20, 0, h, 21, 22, 23, 1, 2, 3) VFP_4(24, 4, h, 25, 26, 27, 5, 6, 7) VFP_COL_4(h)
-#define VFP_COL_8(h) VFP_LOAD8 VFP_4(24, 0, h, 25, 26, 27, 1, 2, 3) VFP_4(28, 4, h, 29, 30, 31, 5, 6, 7)
-#define VFP_COL_4(h) VFP_LOAD4 VFP_4(28, 0, h, 29, 30, 31, 1, 2, 3)
+// Arguments of up_matvec_code: what LDM takes into r0-r5, r8.
+typedef struct {
+    const float *w, *v; // the matrix, its inputs
+    float *y;           // its sums
+    size_t row_fours, col_rest, col_fours; // rows / 4; columns % 4, columns / 4
+    size_t turns;       // col_fours rounded up
+} up_matrix_t;
 
-#define UP_MATVEC_VFP(g, accs) \
-    static inline const float *up_matvec_##g##_vfp(const float *w, const float *v, const float *from, float *to, size_t cols) { \
-        size_t fours = cols >> 2, rest = cols & 3; \
-        __asm volatile ( \
-            "vldmia %[from], {" accs "}\n" \
-            "cmp %[fours], #0\n" \
-            "beq.w 2f\n" \
-            "1: vldmia %[v]!, {s8-s11}\n" \
-            VFP_COL_##g(8) VFP_COL_##g(9) VFP_COL_##g(10) VFP_COL_##g(11) \
-            "subs %[fours], #1\n" \
-            "bne 1b\n" \
-            "2: cmp %[rest], #0\n" \
-            "beq.w 4f\n" \
-            "3: vldmia %[v]!, {s8}\n" \
-            VFP_COL_##g(8) \
-            "subs %[rest], #1\n" \
-            "bne 3b\n" \
-            "4: vstmia %[to], {" accs "}\n" \
-            : [w] "+&r" (w), [v] "+&r" (v), [fours] "+&r" (fours), [rest] "+&r" (rest) \
-            : [from] "r" (from), [to] "r" (to) \
-            : "s0", "s1", "s2", "s3", "s4", "s5", "s6", "s7", "s8", "s9", "s10", "s11", "s12", "s13", \
-            "s14", "s15", "s16", "s17", "s18", "s19", "s20", "s21", "s22", "s23", "s24", "s25", "s26", \
-            "s27", "s28", "s29", "s30", "s31", "cc", "memory"); \
-        return w; \
-    }
+#define UP_MATRIX_LOAD(from) "ldmia " from ", {r0-r5, r8}\n"
+
+static inline up_matrix_t up_matrix(const float *w, const float *v, float *y, size_t rows, size_t cols) {
+    up_matrix_t self = { w, v, y, (rows + 3) >> 2, cols & 3, cols >> 2, (cols + 3) >> 2 };
+    return self;
+}
+
+UP_BEGIN_C
+// Not by the calling convention: see there. A frame makes one or two such calls, and nothing is saved that
+// the caller does not need.
+void up_matvec_code(void);
+UP_END_C
+
+static inline void up_matvec_vfp(const up_matrix_t *self) {
+    register const up_matrix_t *at __asm ("r11") = self;
+    register void (*code)(void) __asm ("r10") = up_matvec_code;
+    __asm volatile (UP_MATRIX_LOAD("%[at]") "blx %[code]"
+        : [at] "+r" (at), [code] "+r" (code)
+        :
+        : "r0", "r1", "r2", "r3", "r4", "r5", "r6", "r8", "r12", "lr", "cc", "memory", VFP_CLOBBERED, "s31");
+}
 
 // A single row: a dot product, eight columns at a time.
 static inline const float *up_matvec_1_vfp(const float *w, const float *v, const float *from, float *to, size_t cols) {
@@ -71,11 +67,5 @@ static inline const float *up_matvec_1_vfp(const float *w, const float *v, const
         "s16", "cc", "memory");
     return w;
 }
-
-UP_MATVEC_VFP(4, "s28-s31")
-UP_MATVEC_VFP(8, "s24-s31")
-UP_MATVEC_VFP(12, "s20-s31")
-UP_MATVEC_VFP(16, "s16-s31")
-UP_MATVEC_VFP(20, "s12-s31")
 
 #endif

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Lays a checked .upm out in an arena and runs it; see up_model.h.
 #include "up_model.h"
+#include "up_plane.h"
 
 enum { MODEL_KNOB = 64, MODEL_KNOB_DEFAULT = 40 };
 
@@ -27,6 +28,9 @@ static const float *model_weights(const up_info_t *info, const uint8_t *r) {
 static void model_parse(up_layer_t *self, const uint8_t *r) {
     self->record = r;
     self->slopes = NULL;
+    self->block.mix = NULL;
+    self->block.sum = 0;
+    self->block.on = false;
     self->op = r[0];
     self->act = r[1];
     self->src = r[2];
@@ -63,8 +67,8 @@ static up_gru_t *model_layout_gru(const up_layer_t *self, const float *weight, c
     return at;
 }
 
-static up_lstm_t *model_layout_lstm(const up_layer_t *self, const float *weight, up_arena_t *arena) {
-    up_lstm_t lstm = { .inputs = self->in, .hidden = self->out };
+static up_lstm_t *model_layout_lstm(const up_layer_t *self, const float *weight, const up_tables_t *tables, up_arena_t *arena) {
+    up_lstm_t lstm = { .tables = *tables, .inputs = self->in, .hidden = self->out };
     up_lstm_t *at = up_arena_take(arena, sizeof(lstm));
     up_lstm_layout(&lstm, weight, arena);
     if (at) {
@@ -73,18 +77,31 @@ static up_lstm_t *model_layout_lstm(const up_layer_t *self, const float *weight,
     return at;
 }
 
+// UP_FINISH_ of an activation that kernels may do in one go with others; -1: it is none of these.
+static int model_finish(const up_info_t *info, const up_layer_t *self) {
+    float slope = *model_floats(self->record + 32);
+    if (self->act == UP_ACT_LEAKY_RELU && slope > 0.0f && slope <= 1.0f) {
+        return UP_FINISH_LEAKY;
+    }
+    if ((self->act == UP_ACT_TANH || self->act == UP_ACT_SIGMOID) && info->grade == UP_GRADE_FAST) {
+        return UP_FINISH_LOOK;
+    }
+    return self->act == UP_ACT_LINEAR ? UP_FINISH_LINEAR : -1;
+}
+
 // `wide2`: channels that src2 has when this layer reads it.
-static void model_layout_layer(up_layer_t *self, const float *weight, size_t wide2, const up_tables_t *tables,
+static void model_layout_layer(up_layer_t *self, const up_info_t *info, const float *weight, size_t wide2, const up_tables_t *tables,
     up_arena_t *arena) {
     switch (self->op) {
         case UP_OP_CONV1D:
             model_layout_conv(self, weight, arena);
+            self->finish = (int8_t)(self->gate ? -1 : model_finish(info, self));
             break;
         case UP_OP_GRU:
             self->gru = model_layout_gru(self, weight, tables, arena);
             break;
         case UP_OP_LSTM:
-            self->lstm = model_layout_lstm(self, weight, arena);
+            self->lstm = model_layout_lstm(self, weight, tables, arena);
             break;
         case UP_OP_EMPHASIS:
         case UP_OP_DEEMPHASIS:
@@ -95,7 +112,7 @@ static void model_layout_layer(up_layer_t *self, const float *weight, size_t wid
             self->slopes = weight;
             break;
         default:
-            self->stride2 = wide2;
+            self->film_shift = wide2 > self->in;
     }
 }
 
@@ -104,31 +121,86 @@ static bool model_reads(const uint8_t *r, uint8_t slot) {
     return r[2] == slot || (second && r[3] == slot) || r[5] == slot + 1;
 }
 
-// Is the layer behind the GRU at index i a plain dense one of one output that alone reads the GRU?
-static bool model_is_head(const up_info_t *info, uint32_t i, uint8_t gru_dst) {
-    if (i + 1 >= info->n_layers) {
-        return false;
-    }
-    const uint8_t *r = info->layers + (i + 1) * UP_RECORD;
-    if (r[0] != UP_OP_CONV1D || r[1] != UP_ACT_LINEAR || r[2] != gru_dst || r[5] || r[28] || model_u16(r + 8) != 1
-        || model_u16(r + 10) != 1 || model_u16(r + 14)) {
-        return false;
-    }
-    for (i += 2; i < info->n_layers; i++) {
-        const uint8_t *later = info->layers + i * UP_RECORD;
-        if (model_reads(later, gru_dst)) {
+// Does no layer from index i on read what the slot holds now?
+static bool model_unread(const up_info_t *info, uint32_t i, uint8_t slot) {
+    for (; i < info->n_layers; i++) {
+        const uint8_t *r = info->layers + i * UP_RECORD;
+        if (model_reads(r, slot)) {
             return false;
         }
-        if (later[4] == gru_dst) {
+        if (r[4] == slot) {
             break; // written anew
         }
     }
     return true;
 }
 
+// A dense layer without an activation that reads a slot alone.
+static bool model_is_dense(const uint8_t *r, uint8_t src, uint32_t out) {
+    return r[0] == UP_OP_CONV1D && r[1] == UP_ACT_LINEAR && r[2] == src && !r[28] && model_u16(r + 8) == out
+           && model_u16(r + 10) == 1 && !model_u16(r + 14);
+}
+
+// Is the layer behind the GRU at index i a plain dense one of one output that alone reads the GRU?
+static bool model_is_head(const up_info_t *info, uint32_t i, uint8_t gru_dst) {
+    const uint8_t *r = info->layers + (i + 1) * UP_RECORD;
+    return i + 1 < info->n_layers && model_is_dense(r, gru_dst, 1) && !r[5] && model_unread(info, i + 2, gru_dst);
+}
+
+// When measuring there is no cell.
+static void model_set_head(up_layer_t *self, const float *head) {
+    if (self->op == UP_OP_GRU && self->gru) {
+        self->gru->head = head;
+    }
+    if (self->op == UP_OP_LSTM && self->lstm) {
+        self->lstm->head = head;
+    }
+}
+
 static bool model_act_needs_table(uint8_t act) {
     return act == UP_ACT_TANH || act == UP_ACT_SIGMOID || act == UP_ACT_SILU;
 }
+
+#if defined(UP_CONV1D_BLOCKS)
+// Layers behind the convolution at index i that it takes along: an addition to its output, a square dense layer.
+static uint32_t model_layout_block(const up_info_t *info, uint32_t i, up_layer_t *self) {
+    const uint8_t *r = info->layers + i * UP_RECORD, *end = info->layers + info->n_layers * UP_RECORD;
+    uint8_t own = self->dst;
+    if (self->gate || self->plus || self->finish < 0 || !up_conv1d_is_block(&self->conv)) {
+        return 0;
+    }
+    uint32_t taken = 0;
+    const uint8_t *add = r + UP_RECORD, *dense = add;
+    self->block.to = own;
+    if (add < end && add[0] == UP_OP_ADD && (add[2] == own) != (add[3] == own) && add[4] != own && model_u16(add + 6) == self->out) {
+        self->block.sum = (uint8_t)(1 + (add[2] == own ? add[3] : add[2]));
+        self->block.to = add[4];
+        taken = 1;
+        dense += UP_RECORD;
+    }
+    if (dense < end && model_u16(dense + 6) == self->out && model_is_dense(dense, own, self->out) && !(self->block.sum && dense[5] == own + 1)) {
+        self->block.mix = model_weights(info, dense);
+        self->block.plus = dense[5];
+        self->block.out = dense[4];
+        taken++;
+    }
+    bool over = self->block.to == self->src || (self->block.mix && self->block.out == self->src); // what is to become its past
+    if (over || (self->block.sum && !model_unread(info, i + 1 + taken, own))) {
+        self->block.mix = NULL;
+        self->block.sum = 0;
+        return 0;
+    }
+    self->block.on = taken || self->act;
+    return taken;
+}
+#else
+static uint32_t model_layout_block(const up_info_t *info, uint32_t i, up_layer_t *self) {
+    (void)info;
+    (void)i;
+    (void)self;
+    return 0;
+}
+#endif
 
 static void model_layout_tables(const up_info_t *info, up_tables_t *tables, up_arena_t *arena) {
     bool any = false;
@@ -143,46 +215,45 @@ static void model_layout_tables(const up_info_t *info, up_tables_t *tables, up_a
     }
 }
 
-// The last layer writes the caller's buffer. May that be the buffer slot 0 is read from?
-static bool model_safe_in_place(const up_layer_t *last) {
-    return !model_reads(last->record, 0) || (last->op == UP_OP_ADD && last->stride2 == last->in)
-           || last->op == UP_OP_GRU || last->op == UP_OP_EMPHASIS || last->op == UP_OP_DEEMPHASIS
-           || last->op == UP_OP_ACTIVATION;
-}
-
 // Fills m (a scratch copy when measuring) and layer[] (NULL when measuring).
 static void model_layout_all(up_model_t *m, up_layer_t *layer, up_arena_t *arena) {
     const up_info_t *info = &m->info;
-    size_t width[UP_SLOTS] = { info->inputs }; // the most a slot ever holds
+    size_t width[UP_SLOTS] = { info->inputs }; // planes of a slot, with a convolution's padding
     size_t now[UP_SLOTS] = { info->inputs };   // what it holds at this layer
+    size_t cut = 0;
     up_layer_t one;
     model_layout_tables(info, &m->tables, arena);
     m->knobs = up_arena_take(arena, (info->inputs - 1u) * sizeof(float));
     m->n_layers = 0;
-    m->copy_input = info->inputs > 1;
     for (uint32_t i = 0; i < info->n_layers; i++, m->n_layers++) {
         const uint8_t *r = info->layers + i * UP_RECORD;
         model_parse(&one, r);
-        model_layout_layer(&one, model_weights(info, r), now[one.src2], &m->tables, arena);
-        if (one.op == UP_OP_GRU && model_is_head(info, i, one.dst)) {
+        model_layout_layer(&one, info, model_weights(info, r), now[one.src2], &m->tables, arena);
+        if ((one.op == UP_OP_GRU || one.op == UP_OP_LSTM) && model_is_head(info, i, one.dst)) {
             i++;
             r += UP_RECORD;
-            if (one.gru) {
-                one.gru->head = model_weights(info, r);
-            }
+            model_set_head(&one, model_weights(info, r));
             one.dst = r[4];
             one.out = 1;
         }
-        size_t wide = one.op == UP_OP_CONV1D ? one.conv.out : one.out;
+        for (uint32_t taken = one.op == UP_OP_CONV1D ? model_layout_block(info, i, &one) : 0; taken; taken--) {
+            i++;
+            r += UP_RECORD;
+            now[r[4]] = one.out;
+            width[r[4]] = up_rows_padded(one.out) > width[r[4]] ? up_rows_padded(one.out) : width[r[4]];
+        }
+        cut = one.op == UP_OP_CONV1D && up_conv1d_is_ring(&one.conv) && one.in > cut ? one.in : cut;
+        size_t wide = one.op == UP_OP_CONV1D ? up_rows_padded(one.conv.out) : one.out;
         width[one.dst] = wide > width[one.dst] ? wide : width[one.dst];
         now[one.dst] = one.out;
         if (layer) {
             layer[m->n_layers] = one;
         }
     }
-    m->copy_in_place = !model_safe_in_place(&one);
+    m->cut_planes = (uint32_t)cut;
+    m->cut = up_arena_take(arena, cut * UP_CHUNK * sizeof(float));
     for (int s = 0; s < UP_SLOTS; s++) {
-        m->slot[s] = width[s] ? up_arena_take(arena, (UP_CHUNK * width[s] + 3) * sizeof(float)) : NULL; // 3: a convolution's row padding
+        m->slot[s] = width[s] ? up_arena_take(arena, UP_CHUNK * width[s] * sizeof(float)) : NULL;
     }
 }
 
@@ -281,24 +352,12 @@ bool up_model_set_knobs(up_model_t *self, const float *values) {
     return finite;
 }
 
-// out may be a, and b where b is no wider.
-static void model_add(const float *a, const float *b, float *out, size_t width, size_t stride, size_t n_frames) {
-    if (width == stride) {
-        width *= n_frames;
-        n_frames = 1;
-    }
-    for (size_t t = 0; t < n_frames; t++, a += width, b += stride, out += width) {
-        for (size_t c = 0; c < width; c++) {
-            out[c] = a[c] + b[c];
-        }
-    }
-}
-
 // Feature-wise linear modulation (Perez et al. 2018): y = s * x + m, both from slot b: [s], or [s, m].
-static void model_film(const float *a, const float *b, float *out, size_t width, size_t stride, size_t n_frames) {
-    for (size_t t = 0; t < n_frames; t++, a += width, b += stride, out += width) {
-        for (size_t c = 0; c < width; c++) {
-            out[c] = stride == width ? b[c] * a[c] : up_fma(b[c], a[c], b[width + c]);
+static void model_film(const float *x, const float *b, float *out, size_t width, bool shift, size_t n_frames) {
+    const float *m = b + width * UP_CHUNK;
+    for (size_t c = 0; c < width; c++, x += UP_CHUNK, b += UP_CHUNK, m += UP_CHUNK, out += UP_CHUNK) {
+        for (size_t t = 0; t < n_frames; t++) {
+            out[t] = shift ? up_fma(b[t], x[t], m[t]) : b[t] * x[t];
         }
     }
 }
@@ -307,12 +366,12 @@ static void model_film(const float *a, const float *b, float *out, size_t width,
 static void model_filter(up_layer_t *layer, const float *in, float *out, size_t n_frames) {
     bool inverse = layer->op == UP_OP_DEEMPHASIS;
     float coef = inverse ? layer->filter.coef : -layer->filter.coef;
-    for (size_t c = 0; c < layer->in; c++) {
+    for (size_t c = 0; c < layer->in; c++, in += UP_CHUNK, out += UP_CHUNK) {
         float z = layer->filter.z[c];
-        for (size_t i = c; i < n_frames * layer->in; i += layer->in) {
-            float x = in[i];
-            out[i] = up_fma(coef, z, x);
-            z = inverse ? out[i] : x;
+        for (size_t t = 0; t < n_frames; t++) {
+            float x = in[t];
+            out[t] = up_fma(coef, z, x);
+            z = inverse ? out[t] : x;
         }
         layer->filter.z[c] = up_is_finite(z) ? z : 0.0f; // an overflow must not stay for ever
     }
@@ -326,15 +385,44 @@ static void model_activate(const up_layer_t *layer, const up_tables_t *tables, f
         up_act_t g = { model_floats(layer->record + 48), rest, layer->gate_act };
         up_gate_process(layer->gate, &f, &g, tables, x, layer->out, n_frames);
     } else if (layer->act) {
-        up_act_process(&f, tables, x, layer->out, 0, layer->out, n_frames);
+        up_act_process(&f, tables, x, layer->out, n_frames);
     }
 }
 
+static up_finish_t model_finish_of(const up_model_t *self, const up_layer_t *layer, const float *plus) {
+    up_finish_t finish = {
+        .table = layer->act == UP_ACT_TANH ? self->tables.tanh : self->tables.sigmoid, .plus = plus,
+        .slope = *model_floats(layer->record + 32), .act = (uint8_t)layer->finish,
+    };
+    return finish;
+}
+
+#if defined(UP_CONV1D_BLOCKS)
+static void model_block(up_model_t *self, up_layer_t *layer, const float *a, const float *b, size_t n_frames) {
+    up_block_t block = {
+        .finish = model_finish_of(self, layer, layer->block.plus ? self->slot[layer->block.plus - 1] : NULL),
+        .sum = layer->block.sum ? self->slot[layer->block.sum - 1] : NULL, .to = self->slot[layer->block.to],
+        .mix = layer->block.mix, .out = self->slot[layer->block.out],
+    };
+    up_conv1d_block(&layer->conv, a, b, &block, n_frames);
+}
+#endif
+
 static void model_conv(up_model_t *self, up_layer_t *layer, const float *a, const float *b, const float *plus, float *out, size_t n_frames) {
-    up_conv1d_process(&layer->conv, a, b, out, n_frames);
+    layer->conv.cut = self->cut;
+    #if defined(UP_CONV1D_BLOCKS)
+    if (layer->block.on) {
+        model_block(self, layer, a, b, n_frames);
+        return;
+    }
+    #endif
+    up_finish_t finish = model_finish_of(self, layer, plus);
+    if (up_conv1d_process(&layer->conv, a, b, layer->finish >= 0 ? &finish : NULL, out, n_frames)) {
+        return;
+    }
     model_activate(layer, &self->tables, out, n_frames);
     if (plus) {
-        model_add(out, plus, out, layer->out, layer->out, n_frames);
+        UP_PLANES(layer->out, n_frames, up_plane_add(out + at, plus + at, out + at, frames));
     }
 }
 
@@ -342,8 +430,10 @@ static void model_conv(up_model_t *self, up_layer_t *layer, const float *a, cons
 static void model_activation(up_model_t *self, up_layer_t *layer, const float *a, float *out, size_t n_frames) {
     bool fast = self->tables.tanh != NULL;
     float nodes = !fast ? 1.0f : layer->act == UP_ACT_TANH ? UP_TANH_NODES : layer->act == UP_ACT_SIGMOID ? UP_SIGMOID_NODES : 1.0f;
-    for (size_t i = 0; i < n_frames * layer->in; i++) {
-        out[i] = a[i] * nodes;
+    for (size_t c = 0; c < layer->in; c++) {
+        for (size_t t = c * UP_CHUNK; t < c * UP_CHUNK + n_frames; t++) {
+            out[t] = a[t] * nodes;
+        }
     }
     model_activate(layer, &self->tables, out, n_frames);
 }
@@ -355,19 +445,19 @@ static void model_run(up_model_t *self, up_layer_t *layer, const float *a, const
             model_conv(self, layer, a, b, plus, out, n_frames);
             break;
         case UP_OP_GRU:
-            up_gru_process(layer->gru, a, out, layer->out, n_frames);
+            up_gru_process(layer->gru, a, out, n_frames);
             up_heal(layer->gru->v + layer->gru->inputs, layer->gru->hidden);
             break;
         case UP_OP_LSTM:
-            up_lstm_process(layer->lstm, &self->tables, a, out, n_frames);
+            up_lstm_process(layer->lstm, a, out, n_frames);
             up_heal(layer->lstm->v + layer->lstm->inputs, layer->lstm->hidden);
             up_heal(layer->lstm->c, layer->lstm->hidden);
             break;
         case UP_OP_ADD:
-            model_add(a, b, out, layer->in, layer->stride2, n_frames);
+            UP_PLANES(layer->in, n_frames, up_plane_add(a + at, b + at, out + at, frames));
             break;
         case UP_OP_FILM:
-            model_film(a, b, out, layer->in, layer->stride2, n_frames);
+            model_film(a, b, out, layer->in, layer->film_shift, n_frames);
             break;
         case UP_OP_ACTIVATION:
             model_activation(self, layer, a, out, n_frames);
@@ -377,42 +467,44 @@ static void model_run(up_model_t *self, up_layer_t *layer, const float *a, const
     }
 }
 
-// The chunk as slot 0: the caller's buffer where it can be used as it is, else a copy with the
-// knobs beside each frame and 0 for what is no sample.
-static const float *model_input(up_model_t *self, const float *in, bool copy, size_t n_frames) {
+// The chunk as slot 0: the caller's buffer where it can be used as it is, else a copy with 0 for what is no
+// sample, and the knobs' planes. Convolutions take eight frames at a time, which a buffer may not have.
+static const float *model_input(up_model_t *self, const float *in, size_t n_frames) {
     uint32_t worst = 0;
     for (size_t t = 0; t < n_frames; t++) {
         uint32_t magnitude = up_bits(in[t]) & 0x7fffffffu;
         worst = magnitude > worst ? magnitude : worst;
     }
-    if (worst < MODEL_ABSURD && !copy) {
+    if (worst < MODEL_ABSURD && self->info.inputs == 1 && n_frames % 8 == 0) {
         return in;
     }
     float *to = self->slot[0];
     for (size_t t = 0; t < n_frames; t++) {
-        *to++ = (up_bits(in[t]) & 0x7fffffffu) < MODEL_ABSURD ? in[t] : 0.0f;
-        for (uint32_t k = 0; k + 1 < self->info.inputs; k++) {
-            *to++ = self->knobs[k];
+        to[t] = (up_bits(in[t]) & 0x7fffffffu) < MODEL_ABSURD ? in[t] : 0.0f;
+    }
+    for (uint32_t k = 0; k + 1 < self->info.inputs; k++) {
+        to += UP_CHUNK;
+        for (size_t t = 0; t < n_frames; t++) {
+            to[t] = self->knobs[k];
         }
     }
     return self->slot[0];
 }
 
+// In place: the last layer alone writes the caller's buffer, and it reads each frame before it writes it, or, as
+// a convolution does, all of them.
 static void model_chunk(up_model_t *self, const float *in, float *out, size_t n_frames) {
-    const float *first = model_input(self, in, self->copy_input || (in == out && self->copy_in_place), n_frames);
+    const float *first = model_input(self, in, n_frames);
     up_layer_t *layer = self->layer, *last = layer + self->n_layers - 1;
     for (; layer <= last; layer++) {
         const float *a = layer->src ? self->slot[layer->src] : first;
         const float *b = layer->src2 ? self->slot[layer->src2] : first;
         const float *plus = layer->plus > 1 ? self->slot[layer->plus - 1] : layer->plus ? first : NULL;
-        // A gated layer spreads over twice its width, which only its slot has room for.
-        bool direct = layer == last && !layer->gate;
+        bool direct = layer == last && layer->op != UP_OP_CONV1D; // which writes more than there is room for
         model_run(self, layer, a, b, plus, direct ? out : self->slot[layer->dst], n_frames);
     }
-    if (last->gate) {
-        for (size_t t = 0; t < n_frames; t++) {
-            out[t] = self->slot[last->dst][t];
-        }
+    if (last->op == UP_OP_CONV1D) {
+        up_planes_copy(out, 0, self->slot[last->dst], 0, 1, n_frames);
     }
 }
 

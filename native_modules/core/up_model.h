@@ -38,7 +38,14 @@ typedef struct {
     const float *slopes;   // of PReLU, the layer's then its gate's; else NULL
     uint8_t op, src, src2, dst, plus; // plus: 1 + the slot that is added to the output, 0: none
     uint8_t act, gate, gate_act;
+    int8_t finish; // of a convolution: UP_FINISH_, -1: its activation is none of these
     uint16_t in, out;
+    struct {
+        const float *mix;      // dense layer that follows, or NULL
+        uint8_t sum, to;       // 1 + the slot that is added, 0: none; where that goes
+        uint8_t plus, out;     // of the dense layer
+        bool on;
+    } block;                   // a convolution that takes the next layers along: see up_block_t
     union {
         up_conv1d_t conv;
         up_gru_t *gru;   // in the arena, as they are large
@@ -47,19 +54,20 @@ typedef struct {
             float coef;
             float *z; // [in], last frame
         } filter;
-        size_t stride2; // channels of the second source of an addition or FiLM
+        bool film_shift; // its second source holds shifts too
     };
 } up_layer_t;
 
 typedef struct {
     up_info_t info;
     up_qmodel_t *q;    // an integer model, and nothing of what follows; else NULL
-    up_layer_t *layer; // [n_layers] less those fused into another
+    up_layer_t *layer; // [n_layers], those taken along by others not counted
     size_t n_layers;
     up_tables_t tables;
-    float *slot[UP_SLOTS]; // [UP_CHUNK][channels], 16-byte aligned; slot 0 only where it is copied
+    float *slot[UP_SLOTS]; // planes of UP_CHUNK frames, one a channel, 16-byte aligned
     float *knobs;          // [inputs - 1]
-    bool copy_input, copy_in_place; // slot 0 must be a copy: always; when in == out
+    float *cut;            // [cut_planes] planes that convolutions need for a moment, one at a time
+    uint32_t cut_planes;
 } up_model_t;
 
 // [setup] Everything in the file is checked here, once. 0 or a negative UP_E_.

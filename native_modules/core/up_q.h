@@ -8,6 +8,14 @@
 
 #if defined(__ARM_FEATURE_DSP) && defined(__thumb2__) && defined(__OPTIMIZE__) && !defined(UP_NO_ASM)
 #define UP_DSP 1
+// A Cortex-M7 starts a load and a multiplication together; it alone of these has double precision.
+#if (__ARM_FP & 8) && !defined(__ARM_FEATURE_MVE)
+#define UP_DSP_DUAL 1
+#endif
+#endif
+
+#if defined(__AVX2__) && defined(__FMA__) && !defined(UP_NO_ASM)
+#define UP_QAVX2 1
 #endif
 
 // Two int16 of a signal side by side, the earlier in the low half: read from, and written to, int16 memory.
@@ -164,6 +172,10 @@ static inline int32_t up_mix16x2(int32_t a, int32_t b, int32_t n) {
     #endif
 }
 
+#if defined(UP_QAVX2)
+#include "up_q_avx2.h"
+#endif
+
 // A signal lies in planes of UP_CHUNK words, a plane two channels of all frames: one plane of a single channel,
 // whose high halves are 0, else an even number of them. So any frame and its neighbour are two words in a
 // row, whatever the delay of a tap.
@@ -192,6 +204,11 @@ static inline void up_qcopy(up_word_t *to, const up_word_t *from, size_t n) {
         "lsls %2, #1\n itt mi\n ldrmi r2, [%1]\n strmi r2, [%0]\n 3:"
         : "+r" (to), "+r" (from), "+r" (n) : : "r2", "r3", "r4", "r5", "r6", "r8", "r10", "r12", "cc", "memory");
     #else
+    #if defined(UP_QAVX2)
+    for (; n >= 8; n -= 8, to += 8, from += 8) {
+        qavx2_store(to, qavx2_load(from));
+    }
+    #endif
     for (; n; n--) {
         *to++ = *from++;
     }
@@ -206,6 +223,10 @@ static inline void up_qadd(const up_word_t *a, const up_word_t *b, up_word_t *ou
             "qadd16 r2, r2, r6\n qadd16 r3, r3, r8\n qadd16 r4, r4, r10\n qadd16 r5, r5, r12\n stmia %2!, {r2-r5}"
             : "+r" (a), "+r" (b), "+r" (out) : : "r2", "r3", "r4", "r5", "r6", "r8", "r10", "r12", "memory");
     }
+    #elif defined(UP_QAVX2)
+    for (; n >= 8; n -= 8, a += 8, b += 8, out += 8) {
+        qavx2_store(out, _mm256_adds_epi16(qavx2_load(a), qavx2_load(b)));
+    }
     #endif
     for (; n; n--) {
         *out++ = up_add16x2(*a++, *b++);
@@ -214,6 +235,11 @@ static inline void up_qadd(const up_word_t *a, const up_word_t *b, up_word_t *ou
 
 // The same with factors of their own, see up_mix16.
 static inline void up_qmix(const up_word_t *a, const up_word_t *b, up_word_t *out, size_t n, int32_t factors) {
+    #if defined(UP_QAVX2)
+    for (; n >= 8; n -= 8, a += 8, b += 8, out += 8) {
+        qavx2_store(out, qavx2_mix(qavx2_load(a), qavx2_load(b), _mm256_set1_epi32(factors)));
+    }
+    #endif
     for (; n; n--) {
         *out++ = up_mix16x2(*a++, *b++, factors);
     }

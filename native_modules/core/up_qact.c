@@ -9,6 +9,11 @@ static inline int32_t qact_look2(const int32_t *middle, int32_t v) {
 
 static void qact_table(const int32_t *table, up_word_t *x, size_t n) {
     const int32_t *middle = up_qmiddle(table);
+    #if defined(UP_QAVX2)
+    for (; n >= 8; n -= 8, x += 8) {
+        qavx2_store(x, qavx2_look2(middle, qavx2_load(x)));
+    }
+    #endif
     for (; n >= 4; n -= 4, x += 4) {
         int32_t a = x[0], b = x[1], c = x[2], d = x[3];
         x[0] = qact_look2(middle, a);
@@ -38,6 +43,12 @@ static inline int32_t qact_slope2(int32_t s, int32_t x) {
 }
 
 static void qact_slopes(int32_t slopes, up_word_t *x, size_t n) {
+    #if defined(UP_QAVX2)
+    for (; n >= 8; n -= 8, x += 8) {
+        __m256i v = qavx2_load(x), y = _mm256_mulhrs_epi16(v, _mm256_set1_epi32(slopes));
+        qavx2_store(x, _mm256_blendv_epi8(v, y, _mm256_srai_epi16(v, 15)));
+    }
+    #endif
     for (; n >= 4; n -= 4, x += 4) {
         int32_t a = x[0], b = x[1], c = x[2], d = x[3];
         x[0] = qact_slope2(slopes, a);

@@ -10,9 +10,10 @@ UP_BEGIN_C
 
 typedef struct {
     up_qmat_t mat;
-    up_word_t *ring;     // [words of a frame][frames], the past; NULL when taps == 1
+    up_word_t *ring;     // [words of a frame][step], the past; NULL when taps == 1
     up_word_t *columns;  // [up_qconv1d_columns()][UP_CHUNK], shared by all layers
-    uint32_t frames, at; // ring length, and where its oldest frame is
+    uint32_t frames, at; // of the past, and where its oldest frame is
+    uint32_t step;       // frames; of a short past UP_CHUNK more: it lies in order, the chunk is written behind it
     uint16_t in, side, taps, dilation;
     bool wide;     // writes the sum itself, int32
     bool diagonal; // the matrix is, and there is nothing to gather
@@ -31,8 +32,8 @@ static inline size_t up_qconv1d_pairs(size_t in, size_t taps, size_t side) {
 void up_qconv1d_layout(up_qconv1d_t *self, up_arena_t *arena); // [setup]
 void up_qconv1d_reset(up_qconv1d_t *self);                     // [setup]
 size_t up_qconv1d_columns(const up_qconv1d_t *self);           // [setup]
-// [audio] planes in, side and plus (or NULL) -> out, plus added; wide: int32 [UP_CHUNK]. At most UP_CHUNK frames.
-void up_qconv1d_process(up_qconv1d_t *self, const int16_t *in, const int16_t *side, const int16_t *plus, void *out, size_t n_frames);
+// [audio] planes in, side -> out and what is done behind; wide: int32 [UP_CHUNK]. At most UP_CHUNK frames.
+void up_qconv1d_process(up_qconv1d_t *self, const int16_t *in, const int16_t *side, const up_qafter_t *after, void *out, size_t n_frames);
 
 UP_END_C
 

@@ -9,6 +9,9 @@ static inline int32_t qmat_limit(int32_t v, int limit) {
 }
 
 static inline int32_t qmat_finish(const up_qmat_t *self, int32_t sum, int32_t mult) {
+    if (self->halves) {
+        return qmat_limit(sum >> 16, self->limit);
+    }
     if (self->left) {
         sum = (sum < -512 ? -512 : sum > 512 ? 512 : sum) * (1 << self->left);
     }
@@ -47,6 +50,9 @@ static inline void qmat_sums(const int32_t *w, size_t pairs, const up_word_t *v,
 
 #if defined(UP_DSP)
 #include "up_qmatvec_dsp.h"
+#include "up_qtile_dsp.h"
+#elif defined(UP_QAVX2)
+#include "up_qmatvec_avx2.h"
 #endif
 
 void up_qmat_one(const up_qmat_t *self, const up_word_t *v, int16_t *y) {
@@ -59,6 +65,11 @@ void up_qmat_one(const up_qmat_t *self, const up_word_t *v, int16_t *y) {
         *y = (int16_t)qmat_finish(self, sum, w[1 + self->pairs]);
         return;
     }
+    #if defined(UP_QAVX2)
+    if (qmat_one_fast(self, v, y)) {
+        return;
+    }
+    #endif
     for (size_t r = 0; r < self->rows; r += 4, y += 4, w = mult + 4, mult = w + 4 + 4 * self->pairs) {
         int32_t sum[2][4];
         qmat_sums(w, self->pairs, v, 1, 1, sum);
@@ -84,21 +95,53 @@ static void qmat_two(const up_qmat_t *self, const int32_t *w, const up_word_t *v
     }
 }
 
-void up_qmat_frames(const up_qmat_t *self, const up_word_t *v, up_word_t *y, const up_word_t *plus, size_t n) {
+void up_qmat_mix(const up_word_t *a, const up_word_t *b, up_word_t *out, size_t planes, size_t n, int32_t factors) {
+    if (n == UP_CHUNK) { // planes lie behind each other
+        n *= planes;
+        planes = 1;
+    }
+    for (; planes; planes--, a += UP_CHUNK, b += UP_CHUNK, out += UP_CHUNK) {
+        if (factors == (UP_QONE << 16 | UP_QONE)) {
+            up_qadd(a, b, out, n);
+        } else {
+            #if defined(UP_DSP_DUAL)
+            qtile_mix(a, b, out, n, factors);
+            #else
+            up_qmix(a, b, out, n, factors);
+            #endif
+        }
+    }
+}
+
+void up_qmat_after(const up_qafter_t *after, up_word_t *y, size_t rows, size_t n) {
+    const up_qact_t *act = after->act;
+    const up_word_t *plus = after->plus;
+    if (act && (act->table || act->slopes)) {
+        up_qact_process(act, (void *)y, rows, n);
+    }
+    if (plus) {
+        up_qmat_mix(y, plus, y, up_qplanes(rows), n, UP_QONE | after->factor * 65536);
+    }
+}
+
+void up_qmat_frames(const up_qmat_t *self, const up_word_t *v, up_word_t *y, const up_qafter_t *after, size_t n) {
     #if defined(UP_DSP)
-    if (qmat_frames_fast(self, v, y, plus, n)) {
+    if (qtile_frames(self, v, y, after, n)) {
+        return;
+    }
+    #elif defined(UP_QAVX2)
+    if (qmat_frames_fast(self, v, y, after, n)) {
         return;
     }
     #endif
     const int32_t *w = self->w;
+    up_word_t *first = y;
     for (size_t r = 0; r < self->rows; r += 4, w += 8 + 4 * self->pairs, y += 2 * UP_CHUNK) {
         for (size_t t = 0; t < n; t += 2) {
             qmat_two(self, w, v + t, y + t, n - t < 2 ? 1 : 2);
         }
-        for (size_t p = 0; plus && p < 2; p++, plus += UP_CHUNK) {
-            up_qadd(y + p * UP_CHUNK, plus, y + p * UP_CHUNK, n);
-        }
     }
+    up_qmat_after(after, first, self->rows, n);
 }
 
 bool up_qmat_is_diagonal(const up_qmat_t *self) {
@@ -124,16 +167,22 @@ typedef struct {
     int32_t w[2], bias[2], mult[2];
 } qmat_two_t;
 
-static inline int32_t qmat_diagonal_word(const qmat_two_t *m, int32_t x) {
+static inline __attribute__((unused)) int32_t qmat_diagonal_word(const qmat_two_t *m, int32_t x) {
     int32_t low = up_mac_low(m->w[0], x, m->bias[0]), high = up_mac_high(m->w[1], x, m->bias[1]);
     return up_pack_low(up_sat16(up_rq(low, m->mult[0])), up_sat16(up_rq(high, m->mult[1])));
 }
 
-void up_qmat_diagonal(const up_qmat_t *self, const up_word_t *v, up_word_t *y, const up_word_t *plus, size_t n) {
+void up_qmat_diagonal(const up_qmat_t *self, const up_word_t *v, up_word_t *y, const up_qafter_t *after, size_t n) {
+    bool bent = after->act && (after->act->table || after->act->slopes), apart = bent || after->factor != UP_QONE;
+    const up_word_t *plus = apart ? NULL : after->plus;
+    up_word_t *first = y;
     for (size_t r = 0; r < self->rows; r += 2, v += UP_CHUNK, y += UP_CHUNK, plus += plus ? UP_CHUNK : 0) {
         const int32_t *bias = self->w + r / 4 * (8 + 4 * self->pairs) + r % 4, *mult = bias + 4 + 4 * self->pairs;
         bool there = r / 2 < self->pairs; // more rows than columns: zero rows' sums are their biases
         qmat_two_t m = { { there ? bias[4 + 2 * r] : 0, there ? bias[5 + 2 * r] : 0 }, { bias[0], bias[1] }, { mult[0], mult[1] } };
+        #if defined(UP_QAVX2)
+        qavx2_diagonal(m.w, m.bias, m.mult, v, y, plus, n);
+        #else
         if (plus) {
             for (size_t t = 0; t < n; t += 2) { // of an odd number one more, as there is room
                 int32_t a = qmat_diagonal_word(&m, v[t]), b = qmat_diagonal_word(&m, v[t + 1]);
@@ -147,12 +196,19 @@ void up_qmat_diagonal(const up_qmat_t *self, const up_word_t *v, up_word_t *y, c
                 y[t + 1] = b;
             }
         }
+        #endif
+    }
+    if (apart) {
+        up_qmat_after(after, first, self->rows, n);
     }
 }
 
 void up_qmat_row(const int32_t *w, size_t pairs, const up_word_t *v, int32_t *sums, size_t n) {
     #if defined(UP_DSP)
     qdsp_row(w, pairs, v, sums, n);
+    #elif defined(UP_QAVX2)
+    (void)n;
+    qavx2_row(w, pairs, v, sums);
     #else
     for (; pairs; pairs--, w++, v += UP_CHUNK) {
         for (size_t t = 0; t < n; t++) {

@@ -48,11 +48,9 @@ static void qmodel_conv_mat(up_qlayer_t *self, const uint8_t *r, const uint8_t *
         .pairs = (uint32_t)up_qconv1d_pairs(self->in, self->conv.taps, self->conv.side),
     };
     if (q7) {
-        int shift = qmodel_n(r, 3) + 8 - qmodel_n(r, 2);
-        mat->left = (uint8_t)(shift > 5 ? shift - 5 : 0);
         mat->w = up_arena_take(arena, up_qmat_words(mat->rows, mat->pairs) * sizeof(int32_t));
         self->narrow = weight;
-        self->n[0] = shift;
+        self->n[0] = qmodel_n(r, 3) + 8 - qmodel_n(r, 2);
     }
 }
 
@@ -180,27 +178,62 @@ void up_qmodel_layout(up_qmodel_t *self, const uint8_t *layers, size_t n_layers,
         self->slot[s] = sizes.planes[s] ? up_arena_take(arena, sizes.planes[s] * plane) : NULL;
         self->wide[s] = sizes.wide[s] ? up_arena_take(arena, UP_CHUNK * sizeof(int32_t)) : NULL;
     }
+    up_arena_take(arena, plane); // a matrix reads on behind its columns
 }
 
 // ---- reset -----------------------------------------------------------------------------------
 
-// q7: weights [out][tap][in] int8 and biases [out] become a matrix of int16 pairs, its multiplier 2^(25 + shift).
-static void qmodel_spread(const up_qlayer_t *layer) {
+// q7: by how many bits weights may go left so that a sum's high half is what it counts, or -1.
+static int qmodel_halves(const up_qlayer_t *layer) {
+    #if defined(UP_DSP)
     const up_qconv1d_t *conv = &layer->conv;
+    size_t columns = (size_t)conv->taps * conv->in;
+    const int8_t *weight = (const int8_t *)layer->narrow, *bias = weight + layer->out * columns;
+    int left = layer->n[0] + 9;
+    if (layer->out == 1 || left < 0 || left > 15) {
+        return -1;
+    }
+    for (size_t r = 0; r < layer->out; r++) {
+        uint64_t sum = bias[r] < 0 ? (uint32_t)-bias[r] : (uint32_t)bias[r];
+        for (size_t c = 0; c < columns; c++) {
+            uint32_t w = *weight < 0 ? (uint32_t)-*weight : (uint32_t)*weight;
+            weight++;
+            if (w << left > 32767) {
+                return -1;
+            }
+            sum += w;
+        }
+        if (sum << (left + 7) > 0x7fff0000u) {
+            return -1;
+        }
+    }
+    return left;
+    #else
+    (void)layer;
+    return -1;
+    #endif
+}
+
+// q7: weights [out][tap][in] int8 and biases [out] become a matrix of int16 pairs, its multiplier 2^(25 + shift).
+static void qmodel_spread(up_qlayer_t *layer) {
+    up_qconv1d_t *conv = &layer->conv;
     const int8_t *weight = (const int8_t *)layer->narrow, *bias = weight + (size_t)layer->out * conv->taps * conv->in;
     size_t rows = layer->out, group = rows == 1 ? 1 : 4, tap = up_qconv1d_tap(conv->in), pairs = conv->mat.pairs;
     int shift = layer->n[0] > 5 ? 5 : layer->n[0];
     uint32_t *to = (uint32_t *)(uintptr_t)conv->mat.w; // the arena's
+    int left = qmodel_halves(layer), scale = 1 << (left < 0 ? 0 : left);
+    conv->mat.halves = left >= 0;
+    conv->mat.left = (uint8_t)(left < 0 && layer->n[0] > 5 ? layer->n[0] - 5 : 0);
     for (size_t i = 0; i < up_qmat_words(rows, pairs); i++) {
         to[i] = 0;
     }
     for (size_t r = 0; r < rows; r++) {
         uint32_t *at = to + r / group * (pairs + 2) * group + r % group;
-        at[0] = (uint32_t)(128 * bias[r]);
+        at[0] = (uint32_t)(128 * scale * bias[r] + (left < 0 ? 0 : 1 << 15));
         at[group + pairs * group] = (uint32_t)1 << (25 + shift);
         for (size_t k = 0; k < conv->taps; k++) {
             for (size_t column = k * tap; column < k * tap + conv->in; column++) {
-                at[group + column / 2 * group] |= (uint32_t)(uint16_t)*weight++ << (column % 2 * 16);
+                at[group + column / 2 * group] |= (uint32_t)(uint16_t)(scale * *weight++) << (column % 2 * 16);
             }
         }
     }
@@ -254,18 +287,8 @@ void up_qmodel_set_knobs(up_qmodel_t *self, const float *values) {
     }
 }
 
-static const int32_t QMODEL_EVEN = UP_QONE << 16 | UP_QONE; // both factors are 1
-
 static void qmodel_add(const int16_t *a, const int16_t *b, int16_t *out, size_t channels, size_t n_frames, int32_t factors) {
-    const up_word_t *p = (const void *)a, *q = (const void *)b;
-    up_word_t *to = (void *)out;
-    for (size_t i = up_qplanes(channels); i; i--, p += UP_CHUNK, q += UP_CHUNK, to += UP_CHUNK) {
-        if (factors == QMODEL_EVEN) {
-            up_qadd(p, q, to, n_frames);
-        } else {
-            up_qmix(p, q, to, n_frames, factors);
-        }
-    }
+    up_qmat_mix((const void *)a, (const void *)b, (void *)out, up_qplanes(channels), n_frames, factors);
     for (size_t t = 0; channels == 1 && t < n_frames; t++) { // b may have more channels
         out[up_qat(1, t)] = 0;
     }
@@ -313,17 +336,16 @@ static void qmodel_deemphasis(up_qlayer_t *layer, const int16_t *narrow, const i
 
 static void qmodel_conv(up_qmodel_t *self, up_qlayer_t *layer, const int16_t *a, const int16_t *b, const int16_t *plus,
     void *out, size_t n_frames) {
-    bool bent = layer->gate || layer->act.table || layer->act.slopes; // ReLU is the matrix's limit
-    bool apart = bent || layer->factors != QMODEL_EVEN; // else the matrix adds it
-    up_qconv1d_process(&layer->conv, a, b, apart ? NULL : plus, layer->gate ? self->spread : out, n_frames);
-    if (layer->gate) {
-        up_qgate_process(layer->gate, &layer->act, &layer->gate_act, self->spread, out, layer->out, n_frames);
-    } else if (bent) {
-        up_qact_process(&layer->act, out, layer->out, n_frames);
+    up_qafter_t after = { &layer->act, (const void *)plus, layer->factors >> 16 }; // ReLU is the matrix's limit
+    up_qafter_t nothing = { NULL, NULL, UP_QONE };
+    if (!layer->gate) {
+        up_qconv1d_process(&layer->conv, a, b, &after, out, n_frames);
+        return;
     }
-    if (apart && plus) {
-        qmodel_add(out, plus, out, layer->out, n_frames, layer->factors);
-    }
+    up_qconv1d_process(&layer->conv, a, b, &nothing, self->spread, n_frames);
+    up_qgate_process(layer->gate, &layer->act, &layer->gate_act, self->spread, out, layer->out, n_frames);
+    after.act = NULL;
+    up_qmat_after(&after, out, layer->out, n_frames);
 }
 
 static void qmodel_activation(const up_qlayer_t *layer, const int16_t *a, int16_t *out, size_t n_frames) {

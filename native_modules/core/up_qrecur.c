@@ -6,8 +6,14 @@
 #include "up_qmatvec_one.h"
 #include "up_qrecur_dsp.h"
 enum { QGRU_START = 1 << 15 }; // see qgru_cells in up_qrecur_dsp.h
+#define QRECUR_FAST 1
 #else
 enum { QGRU_START = 0 };
+#endif
+
+#if defined(UP_QAVX2)
+#include "up_qrecur_avx2.h"
+#define QRECUR_FAST 1
 #endif
 
 static up_qmat_t qrecur_mat(const int32_t **weight, size_t rows, size_t columns) {
@@ -82,7 +88,7 @@ static inline void qrecur_output(int16_t *out, int16_t *units, int16_t *h, size_
     }
 }
 
-#if !defined(UP_DSP)
+#if !defined(QRECUR_FAST)
 
 // Two units of a gate, which may begin at an odd int16.
 typedef struct __attribute__((packed, may_alias)) {
@@ -119,7 +125,7 @@ void up_qgru_reset(up_qgru_t *self) {
     }
 }
 
-#if !defined(UP_DSP) // see up_qrecur_dsp.h
+#if !defined(QRECUR_FAST) // see up_qrecur_dsp.h, up_qrecur_avx2.h
 
 static inline int32_t qgru_blend(int32_t state, int32_t n, int32_t z) {
     n *= 1 << 15;
@@ -189,7 +195,7 @@ void up_qlstm_reset(up_qlstm_t *self) {
     }
 }
 
-#if !defined(UP_DSP)
+#if !defined(QRECUR_FAST)
 
 // C of a unit.
 static inline int32_t qlstm_state(int32_t exponent, int32_t state, int32_t in, int32_t g, int32_t forget) {
