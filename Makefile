@@ -30,7 +30,7 @@ UNIX := $(BUILD)/unix/micropython $(BUILD)/unix-user/micropython
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .SECONDEXPANSION:
-.PHONY: system-quick system-full force help setup demo test test-quick natmod firmware unix bench identity power-cut soak size fuzz wheel lint bench-training knob-study clean distclean
+.PHONY: system-quick system-full force help setup demo test test-quick natmod firmware unix bench baseline identity power-cut soak size fuzz wheel lint bench-training knob-study clean distclean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -58,6 +58,9 @@ unix: $(UNIX) ## MicroPython for this machine
 
 bench: setup ## Instructions a sample on the emulated boards, to build/bench.json
 	$(VENV)/bin/upedal bench --json $(BUILD)/bench.json
+
+baseline: setup ## Accept today's instruction counts: writes tests/bench/baseline.json, which a test holds them to
+	$(VENV)/bin/upedal bench --baseline
 
 knob-study: $(VENV)/.full $(VENV)/.extension ## One model of an overdrive's two knobs, judged at settings it never heard, to build/knob_study.json (20 minutes)
 	$(PY) tools/knob_study.py -o $(BUILD)/knob_study.json

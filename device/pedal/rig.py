@@ -5,7 +5,6 @@ from struct import pack_into
 from pedal.clock import Clock
 from pedal.effects.effect import checked, find, shown
 from pedal.heap import fill
-from pedal.modulate import Route
 from pedal.parts import holder, leaves_of, named, places, stereo
 
 try:
@@ -146,6 +145,8 @@ class Rig:
 
     def bind(self, control, name, parameter, *, low=None, high=None, curve=None):
         """Let a control move a parameter between low and high; -> its Route."""
+        from pedal.modulate import Route  # only here: an import takes a million instructions
+
         route = Route(self[name], parameter, low=low, high=high, curve=curve)
         self.add_control(control)
         control.routes.append(route)

@@ -32,7 +32,9 @@ def find(path):
     bare = path[path.rfind("/") + 1 :]
     tried = []
     for folder in folders:
-        tried += [folder + "/" + path, folder + "/" + bare]
+        tried.append(folder + "/" + path)
+        if bare != path:
+            tried.append(folder + "/" + bare)
     tried.append(path)
     for place in tried[-1:] if path.startswith("/") else tried:
         try:
@@ -46,10 +48,11 @@ def find(path):
 def load(path):
     """The file's bytes, 16-aligned."""
     place = find(path)
-    size = os.stat(place)[6]
-    buf = aligned(size)
     got = 0
     with open(place, "rb") as file:
+        size = file.seek(0, 2)  # cheaper than looking for its name once more
+        file.seek(0)
+        buf = aligned(size)
         view = memoryview(buf)
         while got < size:
             n = file.readinto(view[got:])

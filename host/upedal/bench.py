@@ -4,7 +4,9 @@ Instructions are exact and the same on every run; cycles are an ESTIMATE (docs/e
 """
 
 import json
+import tempfile
 import time
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +17,14 @@ from .errors import UpedalError
 BOARDS = ("emu_m7", "emu_m4", "emu_m33")
 ESTIMATED = {"emu_m7": "m7", "emu_m4": "m4", "emu_m33": "m33"}  # cores the estimate knows
 BLOCKS = (16, 48, 64, 128, 192)
-TRACE = 200_000  # instructions whose order is recorded for the estimate
+TRACE = 1 << 18  # instructions of a call whose order is recorded for the estimate, spread over it
+HOW = {
+    "instructions": "counted in MicroPython on emulated boards by an instruction clock: exact",
+    "cycles": "ESTIMATED by a model of the core's pipeline over the recorded order of execution; memory"
+    " never waits. Low and high are what hardware took in the comparisons of docs/estimator.md",
+    "code": "bytes of the different instructions that the call executed",
+    "budget": "estimated cycles over clock / rate x the share for effects of boards/*.yaml; null: no estimate",
+}
 
 # Runs on the board: calibrates the counter, then measures one call a (model, block), twice, so that
 # nothing is measured cold; prints a line of JSON each.
@@ -62,48 +71,66 @@ def _plugin(folder):
     return f"{path},out={folder}/regions,trace={TRACE}"
 
 
-def _run(board, nets, blocks, plugin):
+def _run(board, nets, blocks, plugin=None, done=None):
+    """Lines of figures of _SCRIPT, the calibration first; done() is called after each net."""
     from .emulator import BOARDS as EMULATED
     from .emulator import Emulator
 
-    lines = []
-    card = _card(nets, EMULATED[board].arch)
-    with Emulator(board, card=card, plugin=plugin) as emulator:
-        out = emulator.run(_SCRIPT % (list(nets), list(blocks)))
-        lines = [json.loads(line) for line in out.splitlines() if line.startswith("{")]
-    if not lines or abs(lines[0]["spin"] - 4) > 1e-3:
-        spin = lines[0]["spin"] if lines else out
-        raise UpedalError(f"{board}: the 4-instruction loop counts as {spin}; counts are not sound")
+    def heard(line):
+        if done and line.endswith("}") and f'"block": {blocks[-1]},' in line:
+            done()
+
+    with Emulator(board, card=_card(nets, EMULATED[board].arch), plugin=plugin) as emulator:
+        out = emulator.run(_SCRIPT % (list(nets), list(blocks)), on_line=heard)
+    return calibrated(board, [json.loads(line) for line in out.splitlines() if line[:1] == "{"])
+
+
+def calibrated(board, lines):
+    """The lines a script printed, if the first says that a loop of 4 instructions counts as 4."""
+    spin = lines[0].get("spin") if lines else None
+    if spin is None or abs(spin - 4) > 1e-3:
+        raise UpedalError(
+            f"{board}: the 4-instruction loop counts as {spin}; counts are not sound"
+        )
     return lines
 
 
-def _estimates(folder, board, lines):
-    """Estimated cycles of each measured call, less an empty call's; None where there is no model."""
+def estimate(region, core):
+    """ESTIMATED cycles of a region; None where there is no model. (At the top level, for a process pool.)"""
     from . import cycles
 
-    core = ESTIMATED.get(board)
-    if not core:
-        return [None] * len(lines)
-    # Regions come in the order of measure(): two spins, the empty call, then the models.
-    regions = cycles.read(Path(folder) / "regions")[2:]
-    null = cycles.estimate(regions[0], core)
-    return [cycles.estimate(region, core) - null for region in regions[1:]]
+    return cycles.estimate(region, core) if core else None
 
 
-def measure(board, nets, blocks=BLOCKS):
+def code_bytes(region, null=None):
+    """Bytes of the different instructions of a region that an empty call does not execute."""
+    common = set(null.code) if null else ()
+    return sum(len(code) for address, code in region.code if (address, code) not in common)
+
+
+def bars(core, arithmetic):
+    """(low, high): what hardware took against the estimate, such as (-0.1, 0.25)."""
+    from .cores import CORES
+
+    return CORES[core].bars["float" if arithmetic == "f32" else "integer"]
+
+
+def measure(board, nets, blocks=BLOCKS, done=None, pool=None):
     """Rows of figures, one a model and block, from one emulated board."""
-    import tempfile
-
+    from .cycles import read
     from .emulator import BOARDS as EMULATED
 
+    core = ESTIMATED.get(board)
     with tempfile.TemporaryDirectory() as folder:
-        plugin = _plugin(folder) if board in ESTIMATED else None
-        lines = _run(board, nets, blocks, plugin)[1:]
-        estimates = _estimates(folder, board, lines)
-    code = (paths.NATMODS / EMULATED[board].arch / "pedal_nn.mpy").stat().st_size
+        lines = _run(board, nets, blocks, _plugin(folder) if core else None, done)[1:]
+        # Regions come in the order of measure(): two spins, the empty call, then the models.
+        null, *regions = read(Path(folder) / "regions")[2:] if core else [None] * (1 + len(lines))
+    every = pool.map if pool else map
+    empty = estimate(null, core)
+    estimates = list(every(estimate, regions, [core] * len(regions)))
     rows = []
-    for line, estimate in zip(lines, estimates, strict=True):
-        model, block = nets[line["model"]], line["block"]
+    for line, region, cycles in zip(lines, regions, estimates, strict=True):
+        model = nets[line["model"]]
         rows.append(
             {
                 "model": line["model"],
@@ -111,77 +138,99 @@ def measure(board, nets, blocks=BLOCKS):
                 "grade": model.grade,
                 "core": EMULATED[board].core,
                 "board": board,
-                "block": block,
-                "instructions_per_sample": line["insns"] / block,
-                "estimated_cycles_per_sample": estimate and estimate / block,
+                "block": line["block"],
+                "instructions_per_sample": line["insns"] / line["block"],
                 "macs_per_sample": sum(map(upm.macs, model.layers)),
-                "code_bytes": code,
+                "code_bytes": region and code_bytes(region, null),
                 "state_bytes": line["arena"],
                 "weight_bytes": weight_bytes(model),
             }
         )
+        finish(rows[-1], cycles and (cycles - empty) / line["block"], model.rate_hz)
     return rows
 
 
-def desktop(nets, seconds=5.0):
-    """Rows of the simulator's speed on this CPU, one thread: times real time at 48 kHz."""
+def finish(row, cycles, rate_hz):
+    """Adds to a row what follows from its estimated cycles a sample, or from there being none."""
+    row["estimated_cycles_per_sample"] = cycles
+    low, high = bars(ESTIMATED[row["board"]], row["arithmetic"]) if cycles else (None, None)
+    row["estimated_cycles_low"] = cycles and cycles * (1 + low)
+    row["estimated_cycles_high"] = cycles and cycles * (1 + high)
+    row["budget"] = budgets(row["board"], cycles, rate_hz, row["arithmetic"])
+
+
+def budgets(emulated, cycles, rate_hz, arithmetic="f32"):
+    """{board with the core of this emulated one: share of its cycles for effects, None where unknown}
+
+    Unknown also of a q7 net where an accelerator plays it."""
+    from . import board as boards
+
+    core, found = boards.load(emulated).core, {}
+    for profile in map(boards.load, boards.names()):
+        if profile.clock_hz and profile.core == core:
+            each = profile.clock_hz * profile.usable_share / rate_hz
+            elsewhere = arithmetic == profile.arithmetic == "q7"
+            found[profile.name] = None if elsewhere or not cycles else cycles / each
+    return found
+
+
+def desktop(nets, seconds=2.0):
+    """Rows of the simulator's speed on this CPU, one thread: times real time at 48 kHz, the best of five
+    by the thread's own time, so that other work on the machine counts as little as it can."""
     from .native import Net
 
     x = np.random.default_rng(0).uniform(-0.5, 0.5, int(48000 * seconds)).astype(np.float32)
     rows = []
     for name, model in nets.items():
         net = Net(upm.dumps(model))
-        best = min(_timed(net, x) for _ in range(3))
+        best = min(timed(1, net.process, x) for _ in range(5))
         rows.append({"model": name, "grade": model.grade, "times_real_time": seconds / best})
     return rows
 
 
-def _timed(net, x):
-    start = time.perf_counter()
-    net.process(x)
-    return time.perf_counter() - start
+def timed(turns, function, *arguments):
+    """Seconds of this thread's own time that so many calls take."""
+    start = time.thread_time()
+    for _ in range(turns):
+        function(*arguments)
+    return time.thread_time() - start
 
 
-def run(boards=BOARDS, blocks=BLOCKS, progress=True):
-    """Everything: {"boards": rows, "desktop": rows}."""
-    from rich.progress import track
+def names():
+    """All rows there are: nets, then cabinets."""
+    from . import bench_cab
 
-    nets, rows = zoo.models() | zoo.integer_models(), []
-    for board in track(boards, "measuring", disable=not progress):
-        rows += measure(board, nets, blocks)
-    return {"boards": rows, "desktop": desktop(nets)}
+    return zoo.names() + bench_cab.names()
 
 
-def table(result, block=64):
-    """A rich table of one block size's rows."""
-    from rich.table import Table
-
-    out = Table(title=f"instructions a sample in MicroPython, block {block} (cycles are an estimate)")
-    heads = ("model", "grade", "core", "i/sample", "est. cycles", "goal i / est", "MACs", "i/MAC", "state B", "weights B")
-    for head in heads:
-        out.add_column(head, justify="left" if head in ("model", "grade", "core") else "right")
-    for row in result["boards"]:
-        if row["block"] == block:
-            i, macs, cycles = row["instructions_per_sample"], row["macs_per_sample"], row["estimated_cycles_per_sample"]
-            out.add_row(
-                row["model"], row["grade"], row["core"], f"{i:,.0f}", f"{cycles:,.0f}" if cycles else "-", _goal(row),
-                f"{macs:,}", f"{i / macs:.2f}", f"{row['state_bytes']:,}", f"{row['weight_bytes']:,}",
-            )  # fmt: skip
-    return out
+def check(rows):
+    """The row names asked for, all of them for none."""
+    unknown = [name for name in rows or () if name not in names()]
+    if unknown:
+        raise UpedalError(f"bench: no row '{unknown[0]}'; there are {', '.join(names())}")
+    return list(rows or names())
 
 
-def _goal(row):
-    """The goal of a row, stated for the M7 and, in instructions, for the rest."""
-    i, cycles = zoo.GOALS.get(row["model"], (None, None))
-    return "" if i is None else f"{i:,} / {cycles:,}" if cycles else f"{i:,}"
+def run(boards=BOARDS, blocks=BLOCKS, rows=None, progress=True):
+    """Everything, or only some rows: {"how", "boards": rows, "desktop": rows}."""
+    from rich.progress import Progress
 
+    from . import bench_cab
 
-def desktop_table(result):
-    from rich.table import Table
+    rows, found = check(rows), {}
+    nets = {name: zoo.build(name) for name in rows if name in zoo.names()}
+    cabs = [name for name in rows if name not in nets]
+    with Progress(disable=not progress) as bar, ProcessPoolExecutor() as pool:
 
-    out = Table(title="this CPU, one thread")
-    for head in ("model", "grade", "times real time, 48 kHz"):
-        out.add_column(head, justify="left" if head != "times real time, 48 kHz" else "right")
-    for row in result["desktop"]:
-        out.add_row(row["model"], row["grade"], f"{row['times_real_time']:.0f}")
-    return out
+        def one(board):
+            task = bar.add_task(board, total=len(rows))
+            done = lambda: bar.advance(task)  # noqa: E731
+            found[board] = measure(board, nets, blocks, done, pool) if nets else []
+            found[board] += bench_cab.measure(board, cabs, blocks, done, pool) if cabs else []
+
+        with ThreadPoolExecutor(len(boards)) as threads:
+            list(threads.map(one, boards))
+        task = bar.add_task("this CPU", total=1)
+        here = desktop(nets) + bench_cab.desktop(cabs)
+        bar.advance(task)
+    return {"how": HOW, "boards": [row for b in boards for row in found[b]], "desktop": here}

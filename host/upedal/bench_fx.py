@@ -71,7 +71,7 @@ gc.collect()
 """
 
 
-def _card(arch):
+def _card(arch, seconds=0.05):
     natmods = paths.NATMODS / arch
     files = {f"lib/{path.name}": path.read_bytes() for path in natmods.glob("*.mpy")}
     if not files:
@@ -79,7 +79,9 @@ def _card(arch):
     for path in (paths.DEVICE / "pedal").rglob("*.py"):
         files[f"lib/{path.relative_to(paths.DEVICE)}"] = path.read_bytes()
     with tempfile.TemporaryDirectory() as folder:
-        files["cab.wav"] = catalogue.write_cabinet(Path(folder) / "cab.wav", RATE_HZ).read_bytes()
+        files["cab.wav"] = catalogue.write_cabinet(
+            Path(folder) / "cab.wav", RATE_HZ, seconds
+        ).read_bytes()
     return files
 
 

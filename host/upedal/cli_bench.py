@@ -1,23 +1,64 @@
 """Verbs that measure: bench, soak."""
 
+import json
 import sys
+from argparse import RawDescriptionHelpFormatter
+from pathlib import Path
 
 from .cli_common import show
 from .errors import UpedalError
 
+_BENCH = """\
+Speed of nets and cabinets, a row each: in real MicroPython on emulated Cortex-M7, M4F and M33 boards,
+and of the simulator on this CPU. Instructions a sample are counted: exact, the same on every run and
+every machine. Cycles are an ESTIMATE by a model of the core's pipeline with memory that never waits;
+low and high are what hardware took where the two could be compared (docs/estimator.md). The budget is
+the share of a board's cycles for effects (boards/*.yaml) that a row would take; unknown where there
+is no estimate. All rows take a little over a minute of CPU time, one row a few seconds."""
+_EXAMPLES = """\
+examples:
+  upedal bench                              all rows, the table for blocks of 64 frames
+  upedal bench gru-40 lstm-40 --block 16    two rows in blocks of 16 frames
+  upedal bench --json bench.json            all figures, in blocks of 16, 48, 64, 128 and 192
+  upedal bench --histogram nam-a2-lite      which instructions, and what the inner loop cannot go below
+  upedal bench --effects                    the effects instead
+  upedal bench --baseline                   accept today's counts (tests fail when one grows by 1 %)"""
+
 
 def verbs(add):
     p = add(
-        "bench", "instructions a sample on the emulated boards, and this CPU's speed", do_bench
+        "bench",
+        "speed: instructions and estimated cycles a sample on emulated boards, and this CPU's",
+        do_bench,
     )
-    p.add_argument("--board", action="append", help="emulated board (default: M7, M4F, M33)")
-    p.add_argument("--block", type=int, default=64, help="of the printed table (%(default)s)")
+    p.formatter_class = RawDescriptionHelpFormatter
+    p.description, p.epilog = _BENCH, _EXAMPLES
+    p.add_argument("row", nargs="*", metavar="ROW", help="such as gru-40; default: all of them")
+    p.add_argument("--list", action="store_true", help="the names of all rows")
+    p.add_argument("--board", action="append", help="emulated board, repeatable (default: emu_m7, emu_m4, emu_m33)")
+    p.add_argument(
+        "--block",
+        type=int,
+        action="append",
+        metavar="FRAMES",
+        help="frames a call, repeatable (default: 16, 48, 64, 128, 192; the table shows 64)",
+    )
     p.add_argument(
         "--json",
         metavar="FILE",
-        help="write all rows, beside those of models or effects that are there",
+        help="write all figures, beside those of models or effects that are there",
     )
-    p.add_argument("--effects", action="store_true", help="of the effects instead of the models")
+    p.add_argument(
+        "--histogram",
+        metavar="ROW",
+        help="what the instructions of a row are, and its hottest loop against its floor",
+    )
+    p.add_argument(
+        "--baseline",
+        action="store_true",
+        help="write tests/bench/baseline.json, which CI holds instruction counts to (half a minute)",
+    )
+    p.add_argument("--effects", action="store_true", help="of the effects instead of the nets")
     p.add_argument("--wav", metavar="FOLDER", help="with --effects: a guitar through each of them")
 
     p = add(
@@ -52,30 +93,70 @@ def verbs(add):
 
 
 def do_bench(args):
-    import json
-    from pathlib import Path
+    from rich.console import Console
 
-    from . import bench, bench_fx
+    from . import bench, bench_table
 
-    boards, progress = args.board or bench.BOARDS, sys.stderr.isatty()
     if args.wav and not args.effects:
         raise UpedalError("bench: --wav goes with --effects")
-    if args.effects:
+    if args.row and (args.effects or args.baseline):
+        raise UpedalError("bench: --effects and --baseline are of all rows")
+    _check_boards(args.board)
+    boards, progress = args.board or bench.BOARDS, sys.stderr.isatty()
+    if args.list:
+        print("\n".join(bench.names()))
+    elif args.histogram:
+        _histogram(args, boards[0])
+    elif args.baseline:
+        _baseline(progress)
+    elif args.effects:
+        from . import bench_fx
+
         result = bench_fx.run(boards, args.wav, progress)
+        _write(args.json, result)
         show(bench_fx.table(result))
     else:
-        result = bench.run(boards, progress=progress)
-        show(bench.table(result, args.block), bench.desktop_table(result))
-    if args.json:
-        path = Path(args.json)  # models and effects have their own keys
+        blocks = tuple(sorted(set(args.block or bench.BLOCKS)))
+        result = bench.run(boards, blocks, args.row, progress)
+        _write(args.json, result)
+        shown = blocks if args.row or args.block else (64,)
+        on = Console(width=None if sys.stdout.isatty() else bench_table.WIDE)
+        on.print(bench_table.table(result, shown, on.width), bench_table.desktop_table(result))
+
+
+def _check_boards(boards):
+    from .emulator import BOARDS
+
+    for board in boards or ():
+        if board not in BOARDS:
+            raise UpedalError(f"bench: no board '{board}'; there are {', '.join(BOARDS)}")
+
+
+def _write(file, result):
+    """Models and effects have their own keys."""
+    if file:
+        path = Path(file)
         known = json.loads(path.read_text()) if path.is_file() else {}
         path.write_text(json.dumps(known | result, indent=1) + "\n")
 
 
-def do_soak(args):
-    import json
-    from pathlib import Path
+def _histogram(args, board):
+    from . import bench, bench_histogram
 
+    bench.check([args.histogram])
+    for block in args.block or (64,):
+        print("\n".join(bench_histogram.text(board, args.histogram, block)))
+
+
+def _baseline(progress):
+    from . import bench_baseline
+
+    before, now = bench_baseline.load(), bench_baseline.measure(progress)
+    print("\n".join(bench_baseline.difference(before, now)))
+    print(f"{bench_baseline.write(now)}: commit it with the change that it measures")
+
+
+def do_soak(args):
     from . import soak
 
     def progress(text):

@@ -34,7 +34,7 @@ _GROUPS = {
     "ldm": "load", "fst": "store", "fstd": "store", "fstm": "store", "st": "store",
     "std": "store", "stm": "store", "fmov": "float move", "fmovi": "float move",
     "fmov2": "float move", "fmrs": "float move", "mul": "integer multiply", "add": "integer",
-    "alu": "integer", "alus": "integer", "shift": "integer", "dsp": "integer",
+    "alu": "integer", "alus": "integer", "shift": "integer", "bits": "integer", "dsp": "integer",
     "branch": "branch", "it": "branch", "sys": "other",
 }  # fmt: skip
 
@@ -165,20 +165,25 @@ def _riscv_group(mnemonic):
 def estimate(region, core):
     """ESTIMATED cycles of a region on core "m7", "m4" or "m33"; None for any other core.
 
-    Where the trace holds only the region's beginning, its cycles per instruction are taken for
-    the rest. None also where the code uses what the model of the core has no figure for.
+    Where the trace holds only parts of the region, what an instruction took there is taken for
+    each time it was executed. None also where the code uses what the model has no figure for.
     """
     if core not in CORES or region.target != "thumb":
         return None
     if not len(region.trace):
         raise UpedalError("no order of execution was recorded: load the plugin with trace=N")
-    ops = operations(region)
-    starts = [address for address, _ in region.code]
-    model = CORES[core]
-    if any(model.timing[ops[i].cls] is None for i in set(region.trace.tolist())):
+    ops, model = operations(region), CORES[core]
+    if any(model.timing[ops[i].cls] is None for i in np.unique(region.trace)):
         return None
-    cycles = _Scoreboard(model).run(ops, starts, region.trace.tolist())
-    return cycles * region.insns / len(region.trace)
+    starts = np.array([address for address, _ in region.code])
+    board = _Scoreboard(model)
+    cycles = board.run(ops, starts, region.trace)
+    if len(region.trace) == region.insns:
+        return float(cycles)
+    spent, seen = board.each(len(ops))
+    others = np.full(len(ops), cycles / len(region.trace))
+    each = np.divide(spent, seen, out=others, where=seen > 0)
+    return float(np.sum(region.counts * each))
 
 
 class _Scoreboard:
@@ -187,21 +192,77 @@ class _Scoreboard:
     def __init__(self, core):
         self.core = core
         self.cycle = 0
-        self.ready = {}  # register -> (cycle of issue, extra cycles within a list, Timing)
+        self.ready = {}  # register -> (cycle from which its latency counts, Timing)
         self.fpu_free = 0
         self.last_mac = -100  # cycle of the last multiply-add
         self.fresh_mac = False  # was it the first after a pause?
         self.group = []  # what was issued in this cycle
         self.previous = None
+        self.longest = {id(t): max([t.latency, *t.to.values()]) for t in core.timing.values() if t}
 
     def run(self, ops, starts, trace):
-        """Cycles of the instructions at indices `trace`, which begin at addresses `starts`."""
-        for at, i in enumerate(trace):
-            op = ops[i]
-            following = trace[at + 1] if at + 1 < len(trace) else None
-            jumps = following is not None and starts[following] != starts[i] + op.size
-            self._issue(op, ops[following] if following is not None else None, jumps)
+        """Cycles of the instructions at indices `trace`, which begin at addresses `starts`.
+
+        Loops come to a steady state, so what a run of instructions between two jumps does is
+        remembered by what could have an influence on it."""
+        sizes = np.array([op.size for op in ops])
+        jumps = np.flatnonzero(starts[trace[1:]] != (starts + sizes)[trace[:-1]]) + 1
+        known = self.known = {}
+        for begin, end in zip([0, *jumps], [*jumps, len(trace)]):
+            part = trace[begin : end + 1]  # with the instruction that follows
+            before = self.cycle
+            key = end < len(trace), part.tobytes(), self._past()
+            if key not in known:
+                self._straight([ops[i] for i in part], int(end < len(trace)))
+                known[key] = [self.cycle - before, self._relative(), trace[begin:end], 0]
+            else:
+                self._restore(before, *known[key][:2])
+            known[key][3] += 1
         return self.cycle + (1 if self.group else 0)
+
+    def each(self, n):
+        """(cycles [n], executions [n]) of each instruction, those of a straight run shared alike."""
+        spent, seen = np.zeros(n), np.zeros(n)
+        for cycles, _, part, times in self.known.values():
+            np.add.at(spent, part, times * cycles / len(part))
+            np.add.at(seen, part, times)
+        return spent, seen
+
+    def _straight(self, ops, jumps):
+        """Instructions that lie one behind another; jumps: the last of `ops` is where they jump."""
+        last = len(ops) - jumps - 1
+        for at in range(last + 1):
+            following = ops[at + 1] if at + 1 < len(ops) else None
+            self._issue(ops[at], following, bool(jumps and at == last))
+
+    def _past(self):
+        """All that may matter to what comes, as a key."""
+        now = self.cycle
+        ready = [
+            (register, since - now, id(timing))
+            for register, (since, timing) in self.ready.items()
+            if since + self.longest[id(timing)] > now
+        ]
+        mac = max(self.last_mac - now, -self.core.mac_shadow - 1)
+        group = tuple(id(op) for op in self.group)
+        free = max(self.fpu_free - now, 0)
+        return tuple(sorted(ready)), free, mac, self.fresh_mac, group, id(self.previous)
+
+    def _relative(self):
+        now = self.cycle
+        ready = {
+            r: (since - now, t)
+            for r, (since, t) in self.ready.items()
+            if since + self.longest[id(t)] > now
+        }
+        free, mac = self.fpu_free - now, self.last_mac - now
+        return ready, free, mac, self.fresh_mac, list(self.group), self.previous
+
+    def _restore(self, before, cycles, state):
+        self.cycle = now = before + cycles
+        ready, free, mac, self.fresh_mac, group, self.previous = state
+        self.ready = {r: (now + since, t) for r, (since, t) in ready.items()}
+        self.fpu_free, self.last_mac, self.group = now + free, now + mac, list(group)
 
     def _issue(self, op, following, jumps):
         timing = self.core.timing[op.cls]
@@ -240,8 +301,8 @@ class _Scoreboard:
         earliest = self.cycle
         for register, role in op.reads:
             if register in self.ready:
-                issued, extra, producer = self.ready[register]
-                earliest = max(earliest, issued + extra + producer.to.get(role, producer.latency))
+                since, producer = self.ready[register]
+                earliest = max(earliest, since + producer.to.get(role, producer.latency))
         if "fpu" in timing.units:
             earliest = max(earliest, self.fpu_free)
         if timing.after_mac == "wait" and earliest <= self.last_mac + self.core.mac_shadow:
@@ -276,9 +337,9 @@ class _Scoreboard:
     def _write(self, op, timing):
         for register, word in op.writes:
             extra = math.ceil(timing.per_word * (word + 1)) - 1 if timing.per_word else 0
-            self.ready[register] = (self.cycle, max(extra, 0), timing)
+            self.ready[register] = (self.cycle + max(extra, 0), timing)
         if op.base:
-            self.ready[op.base] = (self.cycle, 0, self.core.timing["add"])
+            self.ready[op.base] = (self.cycle, self.core.timing["add"])
         if timing.hold:
             self.fpu_free = self.cycle + timing.hold
         if op.cls == "fma":

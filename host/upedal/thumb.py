@@ -40,8 +40,9 @@ _CORE = [
     (r"mul|smul\w\w|smu[as]dx?|smmulr?", "mul", 1, "mul"),
     (r"cmp|cmn|tst|teq", "alu", "flags", "src"),
     (r"movt", "add", "rmw", "src"),
-    (r"bfi|bfc|[us]xta(?:b16|[bh])|pkh(?:bt|tb)", "dsp", "rmw", "shift"),
-    (r"[us]bfx|[us]sat(?:16)?|[us]xt(?:b16|[bh])|rev(?:16|sh)?|rbit", "dsp", 1, "shift"),
+    (r"bfi|bfc|[us]xta(?:b16|[bh])|pkh(?:bt|tb)", "bits", "rmw", "shift"),
+    (r"[us]bfx|[us]sat(?:16)?|rev(?:16|sh)?|rbit", "bits", 1, "shift"),
+    (r"[us]xt(?:b16|[bh])", "dsp", 1, "src"),
     (r"clz|sel|usada?8|(?:s|q|sh|u|uq|uh|qd)(?:add|sub|asx|sax)(?:8|16)?", "dsp", 1, "src"),
     (r"addw?|subw?", "add", 1, "src"),
     (r"movw?|adr", "add", 1, "src"),
@@ -130,7 +131,9 @@ def decode(mnemonic, operands, size=2):
         reads, writes = _registers(shape, role, ops)
     if len(ops) == 2 and cls in ("add", "alu", "shift", "mul") and _TWO.match(name):
         reads += [(r, role) for r in expand(ops[0])]  # "adds r0, r1" is r0 = r0 + r1
-    if cls in ("add", "alu") and _SHIFTED.search(operands):
+    if name.startswith("mov") and _SHIFTED.search(operands):
+        cls = "shift"  # what a disassembler calls "lsr.w r0, r1, #8"
+    elif cls in ("add", "alu") and _SHIFTED.search(operands):
         cls, reads = "alus", [*reads[:-1], (reads[-1][0], "shift")]
     if sets_flags or shape == "flags":
         writes.append(("flags", 0))

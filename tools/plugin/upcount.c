@@ -6,12 +6,13 @@
 //   RISC-V   slti x0, x0, 1          slti x0, x0, 2
 //
 // No compiler emits these. The markers themselves are not counted; a second start restarts the
-// region. Arguments: out=FILE (required), trace=N (also record the order of a region's first N).
+// region. Arguments: out=FILE (required), trace=N (also record the order of execution of N instructions:
+// all of a region or, of a longer one, stretches of 4096 spread evenly over it; below 8192 its first N).
 //
 // FILE, little-endian u32 throughout, one record per region:
 //   magic "UPC1"   target (0 Thumb, 1 RISC-V)   number of entries   length of trace
 //   entries: address, size in bytes (2 or 4), the instruction's bytes, count low, count high
-//   trace: indices into the entries, in the order of execution
+//   trace: indices into the entries, in the order of execution, one stretch behind the other
 // An entry is an address together with what stood there, so code that was loaded, freed and
 // replaced at one address is told apart, and no ELF file is needed to know what ran.
 #include <stdbool.h>
@@ -63,6 +64,9 @@ static FILE *out;
 static bool riscv, open_region;
 static entry_t **trace; // [trace_max], the entries executed, in order
 static size_t trace_max, trace_len;
+static uint64_t executed, stride; // in this region; every so many stretches one is kept
+
+enum { STRETCH = 4096 };
 
 static void *must(void *memory) {
     if (!memory) {
@@ -90,7 +94,8 @@ static void on_start(unsigned vcpu, void *data) {
     for (entry_t *e = newest; e; e = e->older) {
         e->at_start = e->count;
     }
-    trace_len = 0;
+    trace_len = executed = 0;
+    stride = 1;
     open_region = true;
 }
 
@@ -126,8 +131,24 @@ static void on_stop(unsigned vcpu, void *data) {
     fflush(out);
 }
 
+// Room for as many again: of the stretches kept so far every other one stays.
+static void thin_out(void) {
+    stride *= 2;
+    trace_len /= 2;
+    for (size_t at = STRETCH; at < trace_len; at += STRETCH) {
+        memcpy(trace + at, trace + 2 * at, STRETCH * sizeof *trace);
+    }
+}
+
 static void on_traced(unsigned vcpu, void *data) {
-    if (open_region && trace_len < trace_max) {
+    if (!open_region) {
+        return;
+    }
+    uint64_t stretch = executed++ / STRETCH;
+    if (trace_len == trace_max && trace_max >= 2 * STRETCH && stretch % stride == 0) {
+        thin_out();
+    }
+    if (stretch % stride == 0 && trace_len < trace_max) {
         trace[trace_len++] = data;
     }
 }
@@ -173,6 +194,9 @@ EXPORT int qemu_plugin_install(qemu_plugin_id_t id, const qemu_info_t *info, int
     if (!out) {
         fprintf(stderr, "upcount: give out=FILE, a file that can be written\n");
         return 1;
+    }
+    if (trace_max >= 2 * STRETCH) {
+        trace_max -= trace_max % (2 * STRETCH);
     }
     if (trace_max) {
         trace = must(malloc(trace_max * sizeof *trace));

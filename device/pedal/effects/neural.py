@@ -8,14 +8,13 @@ import pedal_nn
 
 from pedal import store
 from pedal.effects.effect import put
-from pedal.effects.gain import Gain
 
 try:
     import pedal.board as board
 except ImportError:
     board = None
 
-_COUNT, _TABLE, _KNOB = 34, 36, 64  # bytes: models/SPEC.md
+_RATE, _COUNT, _TABLE, _KNOB = 16, 34, 36, 64  # bytes: models/SPEC.md
 _NAN = float("nan")
 _NORMAL_DB = -18.0  # loudness of a normalised model, as plug-ins have it
 
@@ -77,7 +76,8 @@ class _Net:
             self.model = pedal_nn.Model(self.blob, self.arena)
         except ValueError as error:
             raise ValueError(f"{path}: {error}")  # noqa: B904 - MicroPython has no chaining
-        self.rate_hz, self.prewarm = pedal_nn.info(self.blob)[:2]
+        # Of a file found sound just now; pedal_nn.info() would check all of it once more.
+        self.rate_hz, self.prewarm = unpack_from("<II", self.blob, _RATE)
         self.run = self.model.process
         self._rested = self._with = None  # the arena after reset(), and the knobs it was for
 
@@ -283,7 +283,7 @@ def _level(path, blob, level):
     if level == "normalized":
         if loudness != loudness:
             raise ValueError(f"{path}: tells no loudness; expected one for level='normalized'")
-        return (Gain(), Gain(db=_NORMAL_DB - loudness))
+        return _gains(0.0, _NORMAL_DB - loudness)
     board_in, board_out = (
         getattr(board, "FULL_SCALE_IN_DBU", None),
         getattr(board, "FULL_SCALE_OUT_DBU", None),
@@ -294,7 +294,13 @@ def _level(path, blob, level):
         raise ValueError(text.format(path, into, out, board_in, board_out))
     if level == "raw" or not known:
         return ()
-    return (Gain(db=board_in - into), Gain(db=out - board_out))
+    return _gains(board_in - into, out - board_out)
+
+
+def _gains(before_db, after_db):
+    from pedal.effects.gain import Gain  # only here: an import takes a million instructions
+
+    return Gain(db=before_db), Gain(db=after_db)
 
 
 def _advice(pair, rate_hz):
