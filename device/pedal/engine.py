@@ -262,6 +262,9 @@ class Engine:
         for end in (self._source, self._sink):
             if hasattr(end, "close"):
                 end.close()
+        for effect in self.rig.leaves:
+            if hasattr(effect, "release"):
+                effect.release()
 
     def reset(self):
         """Effects as new, failed ones back in, counters at zero; the time goes on."""

@@ -132,6 +132,9 @@ class Links:
 
         for effect in self._rig.effects:
             items += expand(effect, self._buf)
+        for link in self._links:
+            if link not in links and hasattr(link.effect, "release"):
+                link.effect.release()
         self._links, self._items = links, items
 
     def _refresh(self, link):

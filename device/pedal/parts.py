@@ -55,6 +55,22 @@ def leaves_of(effect, found, position):
         found.append(effect)
 
 
+def latency(effects, off):
+    """Frames from in to out; of branches, those of the longest. Effects in `off` are bypassed, and add none."""
+    total = 0
+    for effect in effects:
+        if effect in off:
+            continue
+        branches = getattr(effect, "branches", None) or (effect,)
+        total += max([_latency_of(branch, off) for branch in branches])
+    return total
+
+
+def _latency_of(effect, off):
+    own = 0 if isinstance(effect, Chain) else getattr(effect, "latency", 0)
+    return own + latency(getattr(effect, "effects", ()), off)
+
+
 def named(leaves):
     names, taken = [], []
     for effect in leaves:

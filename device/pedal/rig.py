@@ -5,7 +5,7 @@ from struct import pack_into
 from pedal.clock import Clock
 from pedal.effects.effect import checked, find, shown
 from pedal.heap import fill
-from pedal.parts import holder, leaves_of, named, places, stereo
+from pedal.parts import holder, latency, leaves_of, named, places, stereo
 
 try:
     import pedal.board as board  # written by `upedal deploy` from the board's profile
@@ -81,6 +81,11 @@ class Rig:
             effect.reset()
         for mover in self.modulators:
             mover.reset()
+
+    @property
+    def latency(self):
+        """Frames that the effects delay the sound, beyond what audio in and out take: known once an engine has the rig."""
+        return latency(self.effects, self._off)
 
     # ---- effects by name ----
 

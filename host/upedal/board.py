@@ -95,6 +95,7 @@ class Board:
     title: str
     mcu: str
     core: str
+    cores: int  # that one net can be spread over
     arch: str | None  # of native modules; None: no MicroPython for this board
     machine: str | None  # part of sys.implementation._machine that tells this board
     clock_hz: int | None
@@ -246,6 +247,7 @@ def _schema():
         "title": text,
         "mcu": text,
         "core": choice(*CORES),
+        "cores": whole(1, 2),
         "arch": optional(choice(*ARCHS)),
         "machine": optional(text),
         "clock_hz": optional(whole(1_000_000, 10_000_000_000)),
@@ -307,7 +309,7 @@ def rows():
         yield {
             "board": name,
             "mcu": board.mcu,
-            "core": board.core,
+            "core": board.core if board.cores == 1 else f"{board.cores} x {board.core}",
             "arch": board.arch or "-",
             "clock_mhz": board.clock_hz // 1_000_000 if board.clock_hz else None,
             "rate_hz": board.rate_hz,
@@ -339,6 +341,7 @@ def device_module(board):
         "name",
         "rate_hz",
         "block",
+        "cores",
         "clock_hz",
         "arithmetic",
         "grade",

@@ -137,7 +137,8 @@ def do_convert(args):
             if cycles is None
             else f"about {cycles / profile.budget_cycles_per_sample:.0%}"
         )
-        show(f"  {profile.name}: load {share} (estimate), {total:,} instructions a sample")
+        two = cost.told_two(model, profile)
+        show(f"  {profile.name}: load {share}{two} (estimate), {total:,} instructions a sample")
 
 
 def _fitted(args, model, to, profile):

@@ -145,6 +145,38 @@ def load(model, profile):
     return need / (profile.clock_hz * profile.usable_share / model.rate_hz)
 
 
+_SPLIT = 20  # instructions a sample that the hand-over adds to each part, with blocks of 64
+
+
+def cut(model):
+    """(layer before which to cut a model for two cores, share of its instructions that the heavier part then has): where
+    the parts are most alike. None where there is nothing to cut. docs/two_cores.md."""
+    total, each = instructions(model)
+    before, best = _FRAME, None
+    for at in range(1, len(each)):
+        before += each[at - 1]
+        if not each[at]:  # fused with the layer before it
+            continue
+        heavier = (max(before, total - before) + _SPLIT) / total
+        if best is None or heavier < best[1]:
+            best = (at, heavier)
+    return best
+
+
+def load_two(model, profile):
+    """(estimated share of a core's cycles that the heavier part takes, cut) where the board has two cores for a net;
+    else, or where nothing is known or can be cut, None."""
+    found = cut(model) if profile.cores > 1 else None
+    share = load(model, profile) if found else None
+    return None if share is None else (share * found[1], found[0])
+
+
+def told_two(model, profile):
+    """What to say of two cores behind a load, or nothing."""
+    two = load_two(model, profile)
+    return f", on two cores {two[0]:.0%} (cut={two[1]})" if two else ""
+
+
 def memory(model, blob=None):
     """Bytes of RAM a pedal needs for a model: its file (blob: its bytes, where they are at hand), its arena and,
     where it is prewarmed, the arena at rest that `Neural` keeps. A file read in place (ROMFS) takes none of it."""

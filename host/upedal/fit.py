@@ -32,6 +32,7 @@ class Row:
     macs: int  # a sample, of the float net
     instructions: int  # a sample, estimated
     quality: float  # the recipe's key: measured ESR, 0 where it was not
+    two_cores: tuple | None = None  # (load of the heavier part, cut): cost.load_two
 
 
 def rows(board, rate_hz, names=None, knobs=0):
@@ -103,12 +104,15 @@ def table(found, profile, rate_hz, caption=None):
     title = f"{profile.title}, {rate_hz} Hz: estimated load of each recipe, before training"
     out = Table(title=title, caption=caption, caption_justify="left")
     out.add_column("recipe", no_wrap=True)  # it has to be typed
-    for head in ("in", "load", "RAM", "ESR", "fits", "note"):
-        out.add_column(head, justify="right" if head in ("load", "RAM", "ESR") else "left")
+    heads = ["in", "load", "RAM", "ESR", "fits", "note"]
+    heads[2:2] = ["two cores"] if profile.cores > 1 else []
+    for head in heads:
+        out.add_column(head, justify="right" if head in ("load", "two cores", "RAM", "ESR") else "left")
     for row in found:
         fits = {True: "yes", False: "no", None: "not known"}[row.fits]
+        two = [f"{row.two_cores[0]:.0%}" if row.two_cores else "-"] if profile.cores > 1 else []
         out.add_row(
-            row.recipe, row.arithmetic, "-" if row.load is None else f"{row.load:.0%}", _ram(row),
+            row.recipe, row.arithmetic, "-" if row.load is None else f"{row.load:.0%}", *two, _ram(row),
             f"{row.quality:.2%}" if row.quality else "-", fits, row.note, style={True: "green", False: "dim", None: ""}[row.fits],
         )  # fmt: skip
     return out
@@ -152,6 +156,9 @@ def measure(plan, rate_hz, profile, knobs=0):
     if profile.flash_bytes and len(blob) > _FLASH_SHARE * profile.flash_bytes:
         why_not.append("too large a file")
     notes = why_not or ([told] if told else [])
+    two = cost.load_two(model, profile)
+    if two and load > 1 >= two[0]:
+        notes = notes + [f"two cores: cut={two[1]}"]
     if load is None:
         notes = notes + [_unknown(model, profile)]
     elif _TIGHT < load <= 1:
@@ -159,7 +166,7 @@ def measure(plan, rate_hz, profile, knobs=0):
     fits = False if why_not else None if load is None else True
     return Row(
         plan.name, model.arithmetic, load, memory, room, fits, "; ".join(notes), sum(map(upm.macs, next(iter(made.values())).layers)),
-        cost.instructions(model)[0], plan.quality,
+        cost.instructions(model)[0], plan.quality, two,
     )  # fmt: skip
 
 

@@ -81,6 +81,7 @@ def _facts(blob, path):
         "arena_bytes": upm.check(blob, path),
         "instructions": total,
         "loads": {b.name: share for b, share in cost.loads(model)},
+        "two_cores": {b.name: two for b, _ in cost.loads(model) if (two := cost.load_two(model, b))},
     }
 
 
@@ -140,5 +141,8 @@ def show(path, console):
     for name, share in f["loads"].items():
         both = [share, f["lite"]["loads"][name]] if f["lite"] else [share]
         style = "" if share is None else "red" if share > 1 else "green"
-        boards.add_row(name, *("not known" if s is None else f"{s:.0%}" for s in both), style=style)
+        if name in f["two_cores"]:
+            load, cut = f["two_cores"][name]
+            both[0] = f"{share:.0%}, two cores {load:.0%} (cut={cut})"
+        boards.add_row(name, *("not known" if s is None else s if isinstance(s, str) else f"{s:.0%}" for s in both), style=style)
     console.print(boards)

@@ -39,7 +39,7 @@ def emphasised_esr(target, output):
 
 
 def boards(model, only=None):
-    """[{"name", "title", "load", "budget_cycles_per_sample", "estimated_cycles_per_sample", "memory_bytes",
+    """[{"name", "title", "load", "two_cores" (cost.load_two), "budget_cycles_per_sample", "estimated_cycles_per_sample", "memory_bytes",
     "memory_budget"}] of every board with a clock, or of the one named; None where nothing is known."""
     from . import board, cost
 
@@ -55,6 +55,7 @@ def boards(model, only=None):
                 "name": name,
                 "title": profile.title,
                 "load": cycles and cycles / budget,
+                "two_cores": cost.load_two(model, profile),
                 "budget_cycles_per_sample": round(budget),
                 "estimated_cycles_per_sample": cycles and round(cycles),
                 "memory_bytes": cost.memory(model),

@@ -78,13 +78,13 @@ static mp_obj_t nn_process(mp_obj_t self_in, mp_obj_t src_obj, mp_obj_t dst_obj)
     up_model_process(model, src.at, dst.at, src.len / sizeof(float));
     return mp_const_none;
 }
-static MP_DEFINE_CONST_FUN_OBJ_3(nn_process_obj, nn_process);
+static MP_DEFINE_CONST_FUN_OBJ_3(nn_model_process_obj, nn_process);
 
 static mp_obj_t nn_reset(mp_obj_t self_in) {
     up_model_reset(nn_model(self_in));
     return mp_const_none;
 }
-static MP_DEFINE_CONST_FUN_OBJ_1(nn_reset_obj, nn_reset);
+static MP_DEFINE_CONST_FUN_OBJ_1(nn_model_reset_obj, nn_reset);
 
 static mp_obj_t nn_knobs(mp_obj_t self_in, mp_obj_t values_obj) {
     up_model_t *model = nn_model(self_in);
@@ -97,25 +97,46 @@ static mp_obj_t nn_knobs(mp_obj_t self_in, mp_obj_t values_obj) {
     }
     return mp_const_none;
 }
-static MP_DEFINE_CONST_FUN_OBJ_2(nn_knobs_obj, nn_knobs);
+static MP_DEFINE_CONST_FUN_OBJ_2(nn_model_knobs_obj, nn_knobs);
 
 #if defined(MICROPY_ENABLE_DYNRUNTIME)
 
-// Natmods have no initialised data: the type is filled in on import. Not static: see README.md.
-mp_obj_full_type_t nn_model_type;
-mp_map_elem_t nn_model_locals_table[3];
+// Natmods have no initialised data: types are filled in on import. Not static: see README.md.
+mp_obj_full_type_t nn_model_type, nn_split_type, nn_worker_type;
+#define NN_SPLIT_TYPE ((const mp_obj_type_t *)(void *)&nn_split_type)
+#include "modpedal_split.h"
+mp_map_elem_t nn_model_locals_table[3], nn_split_locals_table[3], nn_worker_locals_table[5];
 static MP_DEFINE_CONST_DICT(nn_model_locals, nn_model_locals_table);
+static MP_DEFINE_CONST_DICT(nn_split_locals, nn_split_locals_table);
+static MP_DEFINE_CONST_DICT(nn_worker_locals, nn_worker_locals_table);
+#define NN_LOCAL(type, at, name) \
+    nn_##type##_locals_table[at] = (mp_map_elem_t){ MP_OBJ_NEW_QSTR(MP_QSTR_##name), MP_OBJ_FROM_PTR(&nn_##type##_##name##_obj) }
+
+static void nn_type(mp_obj_full_type_t *type, qstr name, const void *make_new, const void *locals) {
+    type->base.type = (void *)&mp_type_type;
+    type->name = (uint16_t)name;
+    MP_OBJ_TYPE_SET_SLOT(type, make_new, make_new, 0);
+    MP_OBJ_TYPE_SET_SLOT(type, locals_dict, locals, 1);
+    mp_store_global(name, MP_OBJ_FROM_PTR(type));
+}
 
 mp_obj_t mpy_init(mp_obj_fun_bc_t *self, size_t n_args, size_t n_kw, mp_obj_t *args) {
     MP_DYNRUNTIME_INIT_ENTRY
-    nn_model_type.base.type = (void *)&mp_type_type;
-    nn_model_type.name = MP_QSTR_Model;
-    MP_OBJ_TYPE_SET_SLOT(&nn_model_type, make_new, nn_make_new, 0);
-    nn_model_locals_table[0] = (mp_map_elem_t){ MP_OBJ_NEW_QSTR(MP_QSTR_process), MP_OBJ_FROM_PTR(&nn_process_obj) };
-    nn_model_locals_table[1] = (mp_map_elem_t){ MP_OBJ_NEW_QSTR(MP_QSTR_reset), MP_OBJ_FROM_PTR(&nn_reset_obj) };
-    nn_model_locals_table[2] = (mp_map_elem_t){ MP_OBJ_NEW_QSTR(MP_QSTR_knobs), MP_OBJ_FROM_PTR(&nn_knobs_obj) };
-    MP_OBJ_TYPE_SET_SLOT(&nn_model_type, locals_dict, (void *)&nn_model_locals, 1);
-    mp_store_global(MP_QSTR_Model, MP_OBJ_FROM_PTR(&nn_model_type));
+    NN_LOCAL(model, 0, process);
+    NN_LOCAL(model, 1, reset);
+    NN_LOCAL(model, 2, knobs);
+    NN_LOCAL(split, 0, process);
+    NN_LOCAL(split, 1, clear);
+    NN_LOCAL(split, 2, report);
+    NN_LOCAL(worker, 0, add);
+    NN_LOCAL(worker, 1, remove);
+    NN_LOCAL(worker, 2, serve);
+    NN_LOCAL(worker, 3, round);
+    NN_LOCAL(worker, 4, stop);
+    nn_type(&nn_model_type, MP_QSTR_Model, nn_make_new, &nn_model_locals);
+    nn_type(&nn_split_type, MP_QSTR_Split, nn_split_make_new, &nn_split_locals);
+    nn_type(&nn_worker_type, MP_QSTR_Worker, nn_worker_make_new, &nn_worker_locals);
+    mp_store_global(MP_QSTR_split_size, MP_OBJ_FROM_PTR(&nn_split_size_obj));
     mp_store_global(MP_QSTR_arena_size, MP_OBJ_FROM_PTR(&nn_arena_size_obj));
     mp_store_global(MP_QSTR_info, MP_OBJ_FROM_PTR(&nn_info_obj));
     MP_DYNRUNTIME_INIT_EXIT
@@ -123,11 +144,39 @@ mp_obj_t mpy_init(mp_obj_fun_bc_t *self, size_t n_args, size_t n_kw, mp_obj_t *a
 
 #else
 
+extern const mp_obj_type_t nn_split_type;
+#define NN_SPLIT_TYPE (&nn_split_type)
+#include "modpedal_split.h"
+
+// For firmware that starts the second core itself: docs/two_cores.md.
+up_worker_t *pedal_nn_worker(mp_obj_t worker_obj);
+up_worker_t *pedal_nn_worker(mp_obj_t worker_obj) {
+    return &((nn_worker_t *)MP_OBJ_TO_PTR(worker_obj))->worker;
+}
+
 static const mp_rom_map_elem_t nn_model_locals_table[] = {
-    { MP_ROM_QSTR(MP_QSTR_process), MP_ROM_PTR(&nn_process_obj) },
-    { MP_ROM_QSTR(MP_QSTR_reset), MP_ROM_PTR(&nn_reset_obj) },
-    { MP_ROM_QSTR(MP_QSTR_knobs), MP_ROM_PTR(&nn_knobs_obj) },
+    { MP_ROM_QSTR(MP_QSTR_process), MP_ROM_PTR(&nn_model_process_obj) },
+    { MP_ROM_QSTR(MP_QSTR_reset), MP_ROM_PTR(&nn_model_reset_obj) },
+    { MP_ROM_QSTR(MP_QSTR_knobs), MP_ROM_PTR(&nn_model_knobs_obj) },
 };
+static const mp_rom_map_elem_t nn_split_locals_table[] = {
+    { MP_ROM_QSTR(MP_QSTR_process), MP_ROM_PTR(&nn_split_process_obj) },
+    { MP_ROM_QSTR(MP_QSTR_clear), MP_ROM_PTR(&nn_split_clear_obj) },
+    { MP_ROM_QSTR(MP_QSTR_report), MP_ROM_PTR(&nn_split_report_obj) },
+};
+static const mp_rom_map_elem_t nn_worker_locals_table[] = {
+    { MP_ROM_QSTR(MP_QSTR_add), MP_ROM_PTR(&nn_worker_add_obj) },
+    { MP_ROM_QSTR(MP_QSTR_remove), MP_ROM_PTR(&nn_worker_remove_obj) },
+    { MP_ROM_QSTR(MP_QSTR_serve), MP_ROM_PTR(&nn_worker_serve_obj) },
+    { MP_ROM_QSTR(MP_QSTR_round), MP_ROM_PTR(&nn_worker_round_obj) },
+    { MP_ROM_QSTR(MP_QSTR_stop), MP_ROM_PTR(&nn_worker_stop_obj) },
+};
+static MP_DEFINE_CONST_DICT(nn_split_locals, nn_split_locals_table);
+static MP_DEFINE_CONST_DICT(nn_worker_locals, nn_worker_locals_table);
+MP_DEFINE_CONST_OBJ_TYPE(nn_split_type, MP_QSTR_Split, MP_TYPE_FLAG_NONE,
+    make_new, nn_split_make_new, locals_dict, &nn_split_locals);
+static MP_DEFINE_CONST_OBJ_TYPE(nn_worker_type, MP_QSTR_Worker, MP_TYPE_FLAG_NONE,
+    make_new, nn_worker_make_new, locals_dict, &nn_worker_locals);
 static MP_DEFINE_CONST_DICT(nn_model_locals, nn_model_locals_table);
 static MP_DEFINE_CONST_OBJ_TYPE(nn_model_type, MP_QSTR_Model, MP_TYPE_FLAG_NONE,
     make_new, nn_make_new, locals_dict, &nn_model_locals);
@@ -135,6 +184,9 @@ static MP_DEFINE_CONST_OBJ_TYPE(nn_model_type, MP_QSTR_Model, MP_TYPE_FLAG_NONE,
 static const mp_rom_map_elem_t nn_globals_table[] = {
     { MP_ROM_QSTR(MP_QSTR___name__), MP_ROM_QSTR(MP_QSTR_pedal_nn) },
     { MP_ROM_QSTR(MP_QSTR_Model), MP_ROM_PTR(&nn_model_type) },
+    { MP_ROM_QSTR(MP_QSTR_Split), MP_ROM_PTR(&nn_split_type) },
+    { MP_ROM_QSTR(MP_QSTR_Worker), MP_ROM_PTR(&nn_worker_type) },
+    { MP_ROM_QSTR(MP_QSTR_split_size), MP_ROM_PTR(&nn_split_size_obj) },
     { MP_ROM_QSTR(MP_QSTR_arena_size), MP_ROM_PTR(&nn_arena_size_obj) },
     { MP_ROM_QSTR(MP_QSTR_info), MP_ROM_PTR(&nn_info_obj) },
 };

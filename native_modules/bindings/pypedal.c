@@ -174,6 +174,8 @@ static PyTypeObject py_model_type = {
     .tp_methods = py_model_methods,
 };
 
+#include "pypedal_split.h"
+
 // _activation(act, grade, x[, four numbers]): in place, for the test of the stated errors. x in real units.
 static PyObject *py_activation(PyObject *module, PyObject *args) {
     int act, grade;
@@ -200,6 +202,7 @@ static PyObject *py_activation(PyObject *module, PyObject *args) {
 static PyMethodDef py_nn_methods[] = {
     { "arena_size", py_arena_size, METH_O, NULL },
     { "info", py_info, METH_O, NULL },
+    { "split_size", py_split_size, METH_VARARGS, NULL },
     { "_activation", py_activation, METH_VARARGS, NULL },
     { NULL },
 };
@@ -538,9 +541,12 @@ PyMODINIT_FUNC PYPEDAL_JOIN(PyInit_, PYPEDAL_NAME)(void) {
     }
     #endif
     PyObject *module = PyModule_Create(&py_def), *nn = PyModule_Create(&py_nn_def), *fx = PyModule_Create(&py_fx_def);
-    if (!module || !nn || !fx || PyType_Ready(&py_model_type) < 0) {
+    if (!module || !nn || !fx || PyType_Ready(&py_model_type) < 0 || PyType_Ready(&py_split_type) < 0
+        || PyType_Ready(&py_worker_type) < 0) {
         return NULL;
     }
+    PyModule_AddObjectRef(nn, "Split", (PyObject *)&py_split_type);
+    PyModule_AddObjectRef(nn, "Worker", (PyObject *)&py_worker_type);
     PyModule_AddObjectRef(nn, "Model", (PyObject *)&py_model_type);
     PyModule_AddObject(module, "pedal_nn", nn);
     PyModule_AddObject(module, "pedal_fx", fx);

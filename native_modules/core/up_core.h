@@ -41,7 +41,8 @@ UP_BEGIN_C
     X(-17, ARENA, "arena is smaller than arena_size()") \
     X(-18, OVERFLOW, "a row's sum could overflow 32 bits, or its multiplier is negative") \
     X(-19, TABLE, "table leaves its range, or lies outside the weights") \
-    X(-20, UNITS, "units of an input are not above 0 and at most 2^24")
+    X(-20, UNITS, "units of an input are not above 0 and at most 2^24") \
+    X(-21, CUT, "cut is not between two layers of the model, or a block has no frame or over 4096")
 
 #define UP_ERROR_ENUM(code, name, text) UP_E_##name = code,
 enum { UP_OK = 0, UP_ERRORS(UP_ERROR_ENUM) };

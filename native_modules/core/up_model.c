@@ -250,10 +250,12 @@ static void model_layout_all(up_model_t *m, up_layer_t *layer, up_arena_t *arena
             layer[m->n_layers] = one;
         }
     }
+    m->copy_input = false;
     m->cut_planes = (uint32_t)cut;
     m->cut = up_arena_take(arena, cut * UP_CHUNK * sizeof(float));
     for (int s = 0; s < UP_SLOTS; s++) {
-        m->slot[s] = width[s] ? up_arena_take(arena, UP_CHUNK * width[s] * sizeof(float)) : NULL;
+        m->slot_bytes[s] = (uint32_t)(UP_CHUNK * width[s] * sizeof(float));
+        m->slot[s] = width[s] ? up_arena_take(arena, m->slot_bytes[s]) : NULL;
     }
 }
 
@@ -475,7 +477,7 @@ static const float *model_input(up_model_t *self, const float *in, size_t n_fram
         uint32_t magnitude = up_bits(in[t]) & 0x7fffffffu;
         worst = magnitude > worst ? magnitude : worst;
     }
-    if (worst < MODEL_ABSURD && self->info.inputs == 1 && n_frames % 8 == 0) {
+    if (worst < MODEL_ABSURD && self->info.inputs == 1 && n_frames % 8 == 0 && !self->copy_input) {
         return in;
     }
     float *to = self->slot[0];
@@ -493,19 +495,22 @@ static const float *model_input(up_model_t *self, const float *in, size_t n_fram
 
 // In place: the last layer alone writes the caller's buffer, and it reads each frame before it writes it, or, as
 // a convolution does, all of them.
-static void model_chunk(up_model_t *self, const float *in, float *out, size_t n_frames) {
-    const float *first = model_input(self, in, n_frames);
-    up_layer_t *layer = self->layer, *last = layer + self->n_layers - 1;
-    for (; layer <= last; layer++) {
+static void model_layers(up_model_t *self, up_layer_t *layer, const up_layer_t *end, const float *first, float *out, size_t n_frames) {
+    const up_layer_t *last = self->layer + self->n_layers - 1;
+    for (; layer < end; layer++) {
         const float *a = layer->src ? self->slot[layer->src] : first;
         const float *b = layer->src2 ? self->slot[layer->src2] : first;
         const float *plus = layer->plus > 1 ? self->slot[layer->plus - 1] : layer->plus ? first : NULL;
         bool direct = layer == last && layer->op != UP_OP_CONV1D; // which writes more than there is room for
         model_run(self, layer, a, b, plus, direct ? out : self->slot[layer->dst], n_frames);
     }
-    if (last->op == UP_OP_CONV1D) {
+    if (end > last && last->op == UP_OP_CONV1D) {
         up_planes_copy(out, 0, self->slot[last->dst], 0, 1, n_frames);
     }
+}
+
+static void model_chunk(up_model_t *self, const float *in, float *out, size_t n_frames) {
+    model_layers(self, self->layer, self->layer + self->n_layers, model_input(self, in, n_frames), out, n_frames);
 }
 
 void up_model_process(up_model_t *self, const float *in, float *out, size_t n_frames) {
@@ -519,5 +524,67 @@ void up_model_process(up_model_t *self, const float *in, float *out, size_t n_fr
         in += n;
         out += n;
         n_frames -= n;
+    }
+}
+
+// ---- in two parts ----------------------------------------------------------------------------
+
+size_t up_model_slot_bytes(const up_model_t *self, int slot) {
+    return self->q ? up_qmodel_slot_bytes(self->q, slot) : self->slot_bytes[slot];
+}
+
+void up_model_give(up_model_t *self, int slot, void *memory) {
+    if (self->q) {
+        up_qmodel_give(self->q, slot, memory);
+    } else {
+        self->slot[slot] = memory;
+    }
+}
+
+void up_model_part(up_part_t *self, const up_model_t *model, uint32_t own, up_arena_t *arena) {
+    self->model = *model;
+    if (model->q) {
+        self->q = *model->q;
+        self->model.q = &self->q;
+    }
+    if (!arena) {
+        return;
+    }
+    if (model->q) {
+        up_qmodel_scratch(&self->q, arena);
+    } else {
+        self->model.cut = up_arena_take(arena, model->cut_planes * UP_CHUNK * sizeof(float));
+    }
+    for (int s = 0; s < UP_SLOTS; s++) {
+        bool takes = (own >> s & 1) && up_model_slot_bytes(model, s);
+        up_model_give(&self->model, s, takes ? up_arena_take(arena, up_model_slot_bytes(model, s)) : NULL);
+    }
+}
+
+size_t up_model_file_layer(const up_model_t *self, size_t at) {
+    return self->q ? at : (size_t)(self->layer[at].record - self->info.layers) / UP_RECORD;
+}
+
+size_t up_model_at(const up_model_t *self, size_t file_layer) {
+    size_t at = 0, n = self->q ? self->q->n_layers : self->n_layers;
+    while (at < n && up_model_file_layer(self, at) < file_layer) {
+        at++;
+    }
+    return at;
+}
+
+void up_model_front(up_model_t *self, const float *in, size_t end, size_t n_frames) {
+    if (self->q) {
+        up_qmodel_front(self->q, in, end, n_frames);
+    } else {
+        model_layers(self, self->layer, self->layer + end, model_input(self, in, n_frames), NULL, n_frames);
+    }
+}
+
+void up_model_back(up_model_t *self, size_t first, float *out, size_t n_frames) {
+    if (self->q) {
+        up_qmodel_back(self->q, first, out, n_frames);
+    } else {
+        model_layers(self, self->layer + first, self->layer + self->n_layers, self->slot[0], out, n_frames);
     }
 }

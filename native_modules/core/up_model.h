@@ -68,6 +68,8 @@ typedef struct {
     float *knobs;          // [inputs - 1]
     float *cut;            // [cut_planes] planes that convolutions need for a moment, one at a time
     uint32_t cut_planes;
+    uint32_t slot_bytes[UP_SLOTS];
+    bool copy_input;       // of a part: slot 0 is read after the caller's buffer is gone
 } up_model_t;
 
 // [setup] Everything in the file is checked here, once. 0 or a negative UP_E_.
@@ -84,6 +86,23 @@ bool up_model_set_knobs(up_model_t *self, const float *values);
 // [audio] in [n] -> out [n]; in == out allowed. A frame that is not finite, or beyond
 // +-1024, is read as 0.
 void up_model_process(up_model_t *self, const float *in, float *out, size_t n_frames);
+
+// ---- in two parts, for up_split ----
+// A part has slots, and whatever else the layers of a chunk share, of its own; layers, weights and states are the model's.
+typedef struct {
+    up_model_t model;
+    up_qmodel_t q;
+} up_part_t;
+
+// [setup] Memory for the slots of the bit mask `own` comes from the arena; with arena == NULL the part works in the model's.
+void up_model_part(up_part_t *self, const up_model_t *model, uint32_t own, up_arena_t *arena);
+size_t up_model_slot_bytes(const up_model_t *self, int slot);     // of a chunk; 0: never used
+void up_model_give(up_model_t *self, int slot, void *memory);     // [audio] let a part's slot lie there, 16-byte aligned
+size_t up_model_at(const up_model_t *self, size_t file_layer);    // place in the list that runs of that record, or the next after it
+size_t up_model_file_layer(const up_model_t *self, size_t at);    // and back
+// [audio] One chunk: input and layers before `end`; layers from `first` on and output.
+void up_model_front(up_model_t *self, const float *in, size_t end, size_t n_frames);
+void up_model_back(up_model_t *self, size_t first, float *out, size_t n_frames);
 
 // Does the model still belong to this file? False where its arena was given to another model or cleared.
 static inline bool up_model_is_of(const up_model_t *self, const void *blob, size_t size) {

@@ -34,13 +34,18 @@ static inline __m256i qavx2_rq(__m256i a, __m256i m) {
     return _mm256_blend_epi32(_mm256_srli_epi64(even, 32), odd, 0xaa);
 }
 
+static inline __m256i qavx2_node(const int32_t *middle, int16_t k) {
+    return _mm256_set1_epi32(middle[k]);
+}
+
 // middle[k[0]], middle[k[2]] and so on of eight k. Plain loads: gather instructions are slow on CPUs that are patched
-// against sampling of their buffers.
+// against sampling of their buffers. A node everywhere, then blended: blends use other ports than inserting.
 static inline __m256i qavx2_nodes(const int32_t *middle, const int16_t *k) {
-    #define QAVX2_TWO(i, mask) _mm256_blend_epi32(_mm256_set1_epi32(middle[k[2 * i]]), _mm256_set1_epi32(middle[k[2 * i + 2]]), mask)
-    __m256i low = _mm256_blend_epi32(QAVX2_TWO(0, 0x02), QAVX2_TWO(2, 0x08), 0x0c);
-    __m256i high = _mm256_blend_epi32(QAVX2_TWO(4, 0x20), QAVX2_TWO(6, 0x80), 0xc0);
-    return _mm256_blend_epi32(low, high, 0xf0);
+    __m256i a = _mm256_blend_epi32(qavx2_node(middle, k[0]), qavx2_node(middle, k[2]), 0x02);
+    __m256i b = _mm256_blend_epi32(qavx2_node(middle, k[4]), qavx2_node(middle, k[6]), 0x08);
+    __m256i c = _mm256_blend_epi32(qavx2_node(middle, k[8]), qavx2_node(middle, k[10]), 0x20);
+    __m256i d = _mm256_blend_epi32(qavx2_node(middle, k[12]), qavx2_node(middle, k[14]), 0x80);
+    return _mm256_blend_epi32(_mm256_blend_epi32(a, b, 0x0c), _mm256_blend_epi32(c, d, 0xc0), 0xf0);
 }
 
 // A function of both halves of eight words, from its table (see up_qlook).

@@ -34,8 +34,8 @@ static inline size_t up_qmat_words(size_t rows, size_t pairs) {
 
 // v [pairs] words of one frame -> y [up_qrows(rows)], 8-byte aligned.
 void up_qmat_one(const up_qmat_t *self, const up_word_t *v, int16_t *y);
-// n frames in planes: v [pairs][UP_CHUNK] -> y [up_qplanes(rows)][UP_CHUNK] and what is done behind. Up to one
-// frame more may be read and written, and up to a plane more be read.
+// n frames in planes: v [pairs][UP_CHUNK] -> y [up_qplanes(rows)][UP_CHUNK] and what is done behind. Up to
+// seven frames more may be read and written, and up to a plane more be read.
 void up_qmat_frames(const up_qmat_t *self, const up_word_t *v, up_word_t *y, const up_qafter_t *after, size_t n);
 // out = a * the low half of factors + b * the high half (up_mix16), n frames of planes; out may be a or b.
 void up_qmat_mix(const up_word_t *a, const up_word_t *b, up_word_t *out, size_t planes, size_t n, int32_t factors);

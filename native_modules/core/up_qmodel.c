@@ -147,6 +147,8 @@ static void qmodel_measure(const up_qlayer_t *layer, qmodel_sizes_t *sizes) {
     sizes->planes[layer->dst] = qmodel_most(sizes->planes[layer->dst], wide ? 0 : up_qplanes(layer->out));
 }
 
+#define QMODEL_PLANE (UP_CHUNK * sizeof(up_word_t)) // bytes
+
 void up_qmodel_layout(up_qmodel_t *self, const uint8_t *layers, size_t n_layers, const uint8_t *weights,
     const float *units, size_t inputs, bool q7, up_arena_t *arena) {
     qmodel_sizes_t sizes = { .planes = { up_qplanes(inputs) } };
@@ -165,20 +167,22 @@ void up_qmodel_layout(up_qmodel_t *self, const uint8_t *layers, size_t n_layers,
             self->layer[i] = one;
         }
     }
-    const size_t plane = UP_CHUNK * sizeof(up_word_t);
-    up_word_t *columns = up_arena_take(arena, sizes.columns * plane);
-    for (size_t i = 0; self->layer && i < n_layers; i++) {
-        if (self->layer[i].op == UP_OP_CONV1D) {
-            self->layer[i].conv.columns = columns;
-        }
-    }
-    self->spread = up_arena_take(arena, sizes.spread * plane);
+    self->column_planes = (uint32_t)sizes.columns;
+    self->spread_planes = (uint16_t)sizes.spread;
+    up_qmodel_scratch(self, arena);
     self->knobs = up_arena_take(arena, (inputs - 1) * sizeof(int16_t));
     for (int s = 0; s < UP_SLOTS; s++) {
-        self->slot[s] = sizes.planes[s] ? up_arena_take(arena, sizes.planes[s] * plane) : NULL;
+        self->slot_planes[s] = (uint16_t)sizes.planes[s];
+        self->slot[s] = sizes.planes[s] ? up_arena_take(arena, sizes.planes[s] * QMODEL_PLANE) : NULL;
         self->wide[s] = sizes.wide[s] ? up_arena_take(arena, UP_CHUNK * sizeof(int32_t)) : NULL;
+        self->has_wide[s] = sizes.wide[s];
     }
-    up_arena_take(arena, plane); // a matrix reads on behind its columns
+    up_arena_take(arena, QMODEL_PLANE); // a matrix reads on behind its columns
+}
+
+void up_qmodel_scratch(up_qmodel_t *self, up_arena_t *arena) {
+    self->columns = up_arena_take(arena, self->column_planes * QMODEL_PLANE);
+    self->spread = up_arena_take(arena, self->spread_planes * QMODEL_PLANE);
 }
 
 // ---- reset -----------------------------------------------------------------------------------
@@ -336,6 +340,7 @@ static void qmodel_deemphasis(up_qlayer_t *layer, const int16_t *narrow, const i
 
 static void qmodel_conv(up_qmodel_t *self, up_qlayer_t *layer, const int16_t *a, const int16_t *b, const int16_t *plus,
     void *out, size_t n_frames) {
+    layer->conv.columns = self->columns;
     up_qafter_t after = { &layer->act, (const void *)plus, layer->factors >> 16 }; // ReLU is the matrix's limit
     up_qafter_t nothing = { NULL, NULL, UP_QONE };
     if (!layer->gate) {
@@ -404,9 +409,15 @@ static void qmodel_input(up_qmodel_t *self, const float *in, size_t n_frames) {
     }
 }
 
-static void qmodel_chunk(up_qmodel_t *self, const float *in, float *out, size_t n_frames) {
+void up_qmodel_front(up_qmodel_t *self, const float *in, size_t end, size_t n_frames) {
     qmodel_input(self, in, n_frames);
-    for (size_t i = 0; i < self->n_layers; i++) {
+    for (size_t i = 0; i < end; i++) {
+        qmodel_run(self, self->layer + i, n_frames);
+    }
+}
+
+void up_qmodel_back(up_qmodel_t *self, size_t first, float *out, size_t n_frames) {
+    for (size_t i = first; i < self->n_layers; i++) {
         qmodel_run(self, self->layer + i, n_frames);
     }
     int last = self->layer[self->n_layers - 1].dst;
@@ -419,9 +430,24 @@ static void qmodel_chunk(up_qmodel_t *self, const float *in, float *out, size_t 
 void up_qmodel_process(up_qmodel_t *self, const float *in, float *out, size_t n_frames) {
     while (n_frames) {
         size_t n = n_frames < UP_CHUNK ? n_frames : UP_CHUNK;
-        qmodel_chunk(self, in, out, n);
+        up_qmodel_front(self, in, self->n_layers, n);
+        up_qmodel_back(self, self->n_layers, out, n);
         in += n;
         out += n;
         n_frames -= n;
     }
+}
+
+// ---- in two parts ----------------------------------------------------------------------------
+
+size_t up_qmodel_slot_bytes(const up_qmodel_t *self, int slot) {
+    return self->slot_planes[slot] * QMODEL_PLANE + (self->has_wide[slot] ? UP_CHUNK * sizeof(int32_t) : 0);
+}
+
+// A slot that is written both ways has both there, the planes first.
+void up_qmodel_give(up_qmodel_t *self, int slot, void *memory) {
+    uint8_t *at = memory;
+    size_t planes = self->slot_planes[slot] * QMODEL_PLANE;
+    self->slot[slot] = at && planes ? (void *)at : NULL;
+    self->wide[slot] = at && self->has_wide[slot] ? (void *)(at + planes) : NULL;
 }

@@ -36,11 +36,15 @@ typedef struct {
     int16_t *slot[UP_SLOTS]; // planes of the most channels it ever holds
     int32_t *wide[UP_SLOTS]; // [UP_CHUNK], of the slots that are ever written wide
     int16_t *spread;         // planes of 2 * channels of the widest gated layer
+    up_word_t *columns;      // planes of the convolution that gathers the most
+    uint16_t slot_planes[UP_SLOTS], spread_planes; // sizes of these
+    uint32_t column_planes;
     int16_t *knobs;          // [inputs - 1]
     float scale;             // of the last layer
     uint16_t n_layers;
     uint8_t inputs;
     bool out_wide; // the last layer writes int32
+    bool has_wide[UP_SLOTS];
 } up_qmodel_t;
 
 // [setup] `layers`, `weights`, `units`: parts of a file that up_qfile_layer found sound.
@@ -49,6 +53,13 @@ void up_qmodel_layout(up_qmodel_t *self, const uint8_t *layers, size_t n_layers,
 void up_qmodel_reset(up_qmodel_t *self);                          // [setup]
 void up_qmodel_set_knobs(up_qmodel_t *self, const float *values); // finite values
 void up_qmodel_process(up_qmodel_t *self, const float *in, float *out, size_t n_frames); // [audio]; in == out allowed
+
+// In two parts: what up_model's functions of these names do. scratch: [setup] what layers share, anew from the arena.
+void up_qmodel_scratch(up_qmodel_t *self, up_arena_t *arena);
+size_t up_qmodel_slot_bytes(const up_qmodel_t *self, int slot);
+void up_qmodel_give(up_qmodel_t *self, int slot, void *memory);
+void up_qmodel_front(up_qmodel_t *self, const float *in, size_t end, size_t n_frames);
+void up_qmodel_back(up_qmodel_t *self, size_t first, float *out, size_t n_frames);
 
 // [setup] What a slot holds: channels and kind, at a point of the list of layers.
 enum { UP_QKIND_NONE, UP_QKIND_S16, UP_QKIND_S8, UP_QKIND_WIDE };

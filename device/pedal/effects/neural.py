@@ -70,20 +70,45 @@ class _Net:
     """One model in memory, and its call. blob: the file's bytes, 16-aligned; path: for errors."""
 
     def __init__(self, path, blob):
-        self.blob = blob
+        self.path, self.blob = path, blob
+        self.halves = None  # where two cores play it
+        self._last = b""  # knobs
+        self.renew()
+        # Of a file found sound just now; pedal_nn.info() would check all of it once more.
+        self.rate_hz, self.prewarm = unpack_from("<II", self.blob, _RATE)
+
+    def renew(self):
+        """A model in memory that no other has."""
         try:
             self.arena = store.aligned(pedal_nn.arena_size(self.blob))
             self.model = pedal_nn.Model(self.blob, self.arena)
         except ValueError as error:
-            raise ValueError(f"{path}: {error}")  # noqa: B904 - MicroPython has no chaining
-        # Of a file found sound just now; pedal_nn.info() would check all of it once more.
-        self.rate_hz, self.prewarm = unpack_from("<II", self.blob, _RATE)
+            raise ValueError(f"{self.path}: {error}")  # noqa: B904 - MicroPython has no chaining
         self.run = self.model.process
         self._rested = self._with = None  # the arena after reset(), and the knobs it was for
 
+    def cut(self, cut, frames):
+        """Make the memory for two cores and blocks of so many frames; False where there is nothing to cut."""
+        from pedal import second_core
+
+        if not self.halves or self.halves.frames != frames:
+            if self.halves:
+                self.halves.leave()
+            try:
+                self.halves = second_core.Halves(self, cut, frames)
+            except ValueError:
+                self.halves = None
+        return self.halves is not None
+
+    def restart(self):
+        """reset() with the knobs it last had."""
+        self.reset(self._last)
+
     def reset(self, knobs):
         """The state after `prewarm` frames of silence; kept, as running them while it plays takes too long."""
-        given = bytes(knobs)
+        if self.halves:
+            self.halves.clear()
+        given = self._last = bytes(knobs)
         if self._rested and self._with == given:
             self.arena[:] = self._rested
             return
@@ -107,13 +132,23 @@ class _Net:
 class Neural:
     """A trained net. Its knobs are parameters, with the names and ranges in the file (PARAMS).
 
-    rate_hz, prewarm: of the model, Hz and frames; latency: frames of the rig that resampling adds.
+    rate_hz, prewarm: of the model, Hz and frames; latency: frames of the rig that resampling or a second core adds.
     """
 
     atomic = True
 
     def __init__(
-        self, path, *, knobs=None, resample=False, level=None, size=None, fallback=None, **values
+        self,
+        path,
+        *,
+        knobs=None,
+        resample=False,
+        level=None,
+        size=None,
+        fallback=None,
+        cores=1,
+        cut=None,
+        **values,
     ):
         """path: a .upm, looked for as store.find() says; knobs: one value for each of the model's,
         in the file's units, or None for the file's defaults; or each by its name; resample: where the rig runs at 44100
@@ -122,8 +157,10 @@ class Neural:
         full scale, "normalized" at -18 dB, "raw" as it is; None is calibrated where both tell, else
         raw; size: "lite" plays the smaller model that some files hold besides, "full" or None the
         other; fallback: a smaller .upm, or "lite" for the one in this file, which takes over when the
-        board cannot keep up."""
+        board cannot keep up; cores: 2 plays the layers from `cut` on on a second core, a block later (a board or a
+        simulator that has none does both in turn, and sounds the same), where None cuts at about half of the work."""
         self.path, self.level = path, level
+        self._cores, self._cut = cores, cut
         self.resample = resample
         self.latency = 0
         self._resampled = None
@@ -143,6 +180,7 @@ class Neural:
             )
             if (self._second.rate_hz, _knobs(self._second.blob)) != (self.rate_hz, self.PARAMS):
                 raise ValueError(f"{fallback}: rate or knobs differ from those of {path}")
+        self._check_cores()
         self._gains = _level(path, self._net.blob, level)
         self._buf = None  # what _made is for
         self.reset()
@@ -155,6 +193,16 @@ class Neural:
             raise ValueError(f"{self.path}: {len(values)} knobs; expected {len(defaults)}")
         self.state = array("f", [0.0] + list(values) + [0.0])
         self._now = array("f", values)
+
+    def _check_cores(self):
+        if self._cores not in (1, 2) or (self._cut is not None and self._cores != 2):
+            text = "cores={!r}, cut={!r}; expected 1 or 2, and a cut for 2 only"
+            raise ValueError(text.format(self._cores, self._cut))
+        if self._cores == 2 and self.resample:
+            raise ValueError("cores=2 and resample; expected one of them")
+        if self._cores == 2 and not self._net.cut(self._cut or 0, 1):
+            text = "{}: cut={!r}; expected a layer's number, with layers before and behind it"
+            raise ValueError(text.format(self.path, self._cut))
 
     @property
     def knobs(self):
@@ -198,12 +246,34 @@ class Neural:
         if self._resampled:
             self._resampled.fit(len(buf))
             middle = (self._resampled.process, buf, None)
+        elif self._cores == 2:
+            middle = self._on_two(buf)
         else:
             middle = (self._net.run, buf, buf)
         if self._gains:
             before, after = self._gains
             return found + [before.native(buf), middle, after.native(buf)]
         return found + [middle]
+
+    def _on_two(self, buf):
+        """The call of the net that plays; memory for the other is made, too: there is no time when it is wanted."""
+        for net, cut in ((self._first, self._cut), (self._second, None)):
+            if net and net.cut(cut or 0, len(buf)) and net is not self._net:
+                net.halves.leave()
+        halves = self._net.halves
+        if not halves:  # a fallback of one layer
+            self.latency = 0
+            return (self._net.run, buf, buf)
+        halves.join()
+        self.latency = len(buf)
+        return (halves.run, buf, None)
+
+    def release(self):
+        """Out of the rig: the second core is free for others. natives() takes it again."""
+        self._buf = None
+        for net in (self._first, self._second):
+            if net and net.halves:
+                net.halves.leave()
 
     def lighter(self, on):
         """Let the fallback play, or the model itself again; False where there is none."""
