@@ -29,7 +29,7 @@ static void model_parse(up_layer_t *self, const uint8_t *r) {
     self->record = r;
     self->slopes = NULL;
     self->block.mix = NULL;
-    self->block.sum = 0;
+    self->block.sum = self->block.to = self->block.plus = self->block.out = 0; // slots, of which some blocks use some
     self->block.on = false;
     self->op = r[0];
     self->act = r[1];

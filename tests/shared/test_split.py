@@ -284,6 +284,22 @@ def test_when_the_second_core_hangs_the_net_goes_on_alone():
     assert same(parts[3 * block :], whole, block), "it starts anew, a block later"
 
 
+def test_knobs_reach_the_model_that_a_net_has_now():
+    from pedal import Neural
+
+    class Model:
+        def knobs(self, values):
+            heard.append(list(values))
+
+    heard, buf = [], array.array("f", bytes(4 * 24))
+    effect = Neural("gru9_2knobs.upm")
+    effect.attach(effect.rate_hz)
+    effect.process(buf)
+    effect._net.model = Model()  # as after a second core that hangs
+    effect.process(buf)
+    assert heard == [list(effect.knobs)]
+
+
 def test_a_step_on_two_cores_allocates_nothing():
     if sys.implementation.name != "micropython":
         return

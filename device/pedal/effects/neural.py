@@ -242,7 +242,7 @@ class Neural:
         if len(self._now):
             self.state[-1] = len(buf)
             found = [(pedal_fx.kernel("knobs")[0], self._now, self.state)]
-            found += [(_set_knobs, self._net.model.knobs, self._now)]
+            found += [(_set_knobs, self._net, self._now)]
         if self._resampled:
             self._resampled.fit(len(buf))
             middle = (self._resampled.process, buf, None)
@@ -297,8 +297,8 @@ class Neural:
         self._net.reset(self._now)
 
 
-def _set_knobs(knobs, values):
-    knobs(values)
+def _set_knobs(net, values):
+    net.model.knobs(values)  # of the model it has now: a hanging second core costs it one
 
 
 def _sections(blob):
