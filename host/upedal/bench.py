@@ -4,6 +4,8 @@ Instructions are exact and the same on every run; cycles are an ESTIMATE (docs/e
 """
 
 import json
+import multiprocessing
+import signal
 import tempfile
 import time
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
@@ -196,6 +198,11 @@ def timed(turns, function, *arguments):
     return time.thread_time() - start
 
 
+def _deaf():
+    """In a worker process: Ctrl-C is for the one that started it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
 def names():
     """All rows there are: nets, then cabinets."""
     from . import bench_cab
@@ -208,7 +215,7 @@ def check(rows):
     unknown = [name for name in rows or () if name not in names()]
     if unknown:
         raise UpedalError(f"bench: no row '{unknown[0]}'; there are {', '.join(names())}")
-    return list(rows or names())
+    return list(dict.fromkeys(rows or names()))
 
 
 def run(boards=BOARDS, blocks=BLOCKS, rows=None, progress=True):
@@ -220,7 +227,7 @@ def run(boards=BOARDS, blocks=BLOCKS, rows=None, progress=True):
     rows, found = check(rows), {}
     nets = {name: zoo.build(name) for name in rows if name in zoo.names()}
     cabs = [name for name in rows if name not in nets]
-    with Progress(disable=not progress) as bar, ProcessPoolExecutor() as pool:
+    with Progress(disable=not progress) as bar, ProcessPoolExecutor(initializer=_deaf) as pool:
 
         def one(board):
             task = bar.add_task(board, total=len(rows))
@@ -229,7 +236,13 @@ def run(boards=BOARDS, blocks=BLOCKS, rows=None, progress=True):
             found[board] += bench_cab.measure(board, cabs, blocks, done, pool) if cabs else []
 
         with ThreadPoolExecutor(len(boards)) as threads:
-            list(threads.map(one, boards))
+            try:
+                list(threads.map(one, boards))
+            except KeyboardInterrupt:
+                # Else leaving would wait for all that is still to be estimated.
+                for child in multiprocessing.active_children():
+                    child.terminate()
+                raise
         task = bar.add_task("this CPU", total=1)
         here = desktop(nets) + bench_cab.desktop(cabs)
         bar.advance(task)

@@ -3,17 +3,17 @@
 from . import zoo
 
 _CORES = {"Cortex-M7F": "M7", "Cortex-M4F": "M4F", "Cortex-M33F": "M33"}
-WIDE = 168  # columns a terminal needs for everything
+WIDE, MIDDLE = 168, 104  # columns a terminal needs for everything; for the bars, too
+_TITLE = "instructions a sample in MicroPython; cycles are an ESTIMATE"
+_BARS = " (low - high: what hardware may take)"
 
 
 def table(result, blocks=(64,), width=WIDE):
     """A rich table of some blocks' rows; a narrow terminal gets the columns that matter most."""
     from rich.table import Table
 
-    wide = width >= WIDE
-    title = "instructions a sample in MicroPython; cycles are an ESTIMATE (low - high: what hardware may take)"
-    out = Table(title=title, pad_edge=False)
-    columns = [c for c in _COLUMNS if wide or c[2]]
+    out = Table(title=_TITLE + (_BARS if width >= MIDDLE else ""), pad_edge=False)
+    columns = [c for c in _COLUMNS if width >= c[2]]
     if len(blocks) < 2:
         columns = [c for c in columns if c[0] != "block"]
         out.caption = f"blocks of {blocks[0]} frames; budget: of a board's cycles for effects"
@@ -65,21 +65,21 @@ def goal(row):
     return "" if i is None else f"{i:,} / {cycles:,}" if cycles else f"{i:,}"
 
 
-# head, cell of a row, shown in narrow terminals as well?
+# head, cell of a row, columns of a terminal that shows it
 _COLUMNS = (
-    ("row", lambda row: row["model"], True),
-    ("core", lambda row: _CORES.get(row["core"], row["core"]), True),
-    ("block", lambda row: str(row["block"]), True),
-    ("i", lambda row: _int(row["instructions_per_sample"]), True),
-    ("est.", lambda row: _int(row["estimated_cycles_per_sample"]), True),
-    ("(low - high)", _bars, True),
-    ("goal i / est.", goal, False),
-    ("MACs", lambda row: _int(row["macs_per_sample"]), False),
-    ("i/MAC", lambda row: f"{row['instructions_per_sample'] / row['macs_per_sample']:.2f}", True),
-    ("code", lambda row: _int(row["code_bytes"]), False),
-    ("state", lambda row: _int(row["state_bytes"]), False),
-    ("weights", lambda row: _int(row["weight_bytes"]), False),
-    ("budget", budget, True),
+    ("row", lambda row: row["model"], 0),
+    ("core", lambda row: _CORES.get(row["core"], row["core"]), 0),
+    ("block", lambda row: str(row["block"]), 0),
+    ("i", lambda row: _int(row["instructions_per_sample"]), 0),
+    ("est.", lambda row: _int(row["estimated_cycles_per_sample"]), 0),
+    ("(low - high)", _bars, MIDDLE),
+    ("goal i / est.", goal, WIDE),
+    ("MACs", lambda row: _int(row["macs_per_sample"]), WIDE),
+    ("i/MAC", lambda row: f"{row['instructions_per_sample'] / row['macs_per_sample']:.2f}", 0),
+    ("code", lambda row: _int(row["code_bytes"]), WIDE),
+    ("state", lambda row: _int(row["state_bytes"]), WIDE),
+    ("weights", lambda row: _int(row["weight_bytes"]), WIDE),
+    ("budget", budget, 0),
 )
 
 

@@ -2,12 +2,14 @@
 
 import json
 import sys
-from argparse import RawDescriptionHelpFormatter
+from argparse import ArgumentTypeError, RawDescriptionHelpFormatter
 from pathlib import Path
 
 from .cli_common import show
 from .errors import UpedalError
+from .files import write_atomic
 
+_LONGEST = 4096  # frames a call
 _BENCH = """\
 Speed of nets and cabinets, a row each: in real MicroPython on emulated Cortex-M7, M4F and M33 boards,
 and of the simulator on this CPU. Instructions a sample are counted: exact, the same on every run and
@@ -34,11 +36,16 @@ def verbs(add):
     p.formatter_class = RawDescriptionHelpFormatter
     p.description, p.epilog = _BENCH, _EXAMPLES
     p.add_argument("row", nargs="*", metavar="ROW", help="such as gru-40; default: all of them")
-    p.add_argument("--list", action="store_true", help="the names of all rows")
-    p.add_argument("--board", action="append", help="emulated board, repeatable (default: emu_m7, emu_m4, emu_m33)")
+    mode = p.add_mutually_exclusive_group()
+    mode.add_argument("--list", action="store_true", help="the names of all rows")
+    p.add_argument(
+        "--board",
+        action="append",
+        help="emulated board, repeatable (default: emu_m7, emu_m4, emu_m33)",
+    )
     p.add_argument(
         "--block",
-        type=int,
+        type=_frames,
         action="append",
         metavar="FRAMES",
         help="frames a call, repeatable (default: 16, 48, 64, 128, 192; the table shows 64)",
@@ -48,17 +55,17 @@ def verbs(add):
         metavar="FILE",
         help="write all figures, beside those of models or effects that are there",
     )
-    p.add_argument(
+    mode.add_argument(
         "--histogram",
         metavar="ROW",
         help="what the instructions of a row are, and its hottest loop against its floor",
     )
-    p.add_argument(
+    mode.add_argument(
         "--baseline",
         action="store_true",
         help="write tests/bench/baseline.json, which CI holds instruction counts to (half a minute)",
     )
-    p.add_argument("--effects", action="store_true", help="of the effects instead of the nets")
+    mode.add_argument("--effects", action="store_true", help="of the effects instead of the nets")
     p.add_argument("--wav", metavar="FOLDER", help="with --effects: a guitar through each of them")
 
     p = add(
@@ -101,8 +108,15 @@ def do_bench(args):
         raise UpedalError("bench: --wav goes with --effects")
     if args.row and (args.effects or args.baseline):
         raise UpedalError("bench: --effects and --baseline are of all rows")
+    if args.row and args.histogram:
+        raise UpedalError(f"bench: --histogram is of one row, {args.histogram}")
+    if args.baseline and (args.board or args.block or args.json):
+        raise UpedalError("bench: --baseline has its own boards and blocks, and its own file")
+    if args.json and (args.list or args.histogram):
+        raise UpedalError("bench: --json goes with the tables, not with --list or --histogram")
     _check_boards(args.board)
-    boards, progress = args.board or bench.BOARDS, sys.stderr.isatty()
+    _known(args.json)
+    boards, progress = list(dict.fromkeys(args.board or bench.BOARDS)), sys.stderr.isatty()
     if args.list:
         print("\n".join(bench.names()))
     elif args.histogram:
@@ -124,6 +138,14 @@ def do_bench(args):
         on.print(bench_table.table(result, shown, on.width), bench_table.desktop_table(result))
 
 
+def _frames(text):
+    """A number of frames that a call takes: 1 to 4,096."""
+    frames = int(text) if text.isdigit() else 0
+    if not 1 <= frames <= _LONGEST:
+        raise ArgumentTypeError(f"{text!r}; expected 1 to {_LONGEST}")
+    return frames
+
+
 def _check_boards(boards):
     from .emulator import BOARDS
 
@@ -132,18 +154,40 @@ def _check_boards(boards):
             raise UpedalError(f"bench: no board '{board}'; there are {', '.join(BOARDS)}")
 
 
+def _known(file):
+    """What --json's file holds already; asked for before anything is measured, as that takes a minute."""
+    path = Path(file or "none.json")
+    if (path.exists() and not path.is_file()) or not path.parent.is_dir():
+        raise UpedalError(f"bench: --json {file}: expected a file in a folder that is there")
+    if not file or not path.is_file():
+        return {}
+    try:
+        known = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError:
+        known = None
+    if not isinstance(known, dict):
+        raise UpedalError(
+            f"bench: --json {file}: holds something else; expected figures, or no file"
+        )
+    return known
+
+
 def _write(file, result):
     """Models and effects have their own keys."""
     if file:
-        path = Path(file)
-        known = json.loads(path.read_text()) if path.is_file() else {}
-        path.write_text(json.dumps(known | result, indent=1) + "\n")
+        text = json.dumps(_known(file) | result, indent=1) + "\n"
+        write_atomic(Path(file), text.encode())
 
 
 def _histogram(args, board):
     from . import bench, bench_histogram
 
     bench.check([args.histogram])
+    if board not in bench.ESTIMATED:
+        known = ", ".join(bench.ESTIMATED)
+        raise UpedalError(
+            f"bench: --histogram on {board}: no estimate for its core; expected {known}"
+        )
     for block in args.block or (64,):
         print("\n".join(bench_histogram.text(board, args.histogram, block)))
 

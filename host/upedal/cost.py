@@ -145,6 +145,7 @@ def load(model, profile):
     return need / (profile.clock_hz * profile.usable_share / model.rate_hz)
 
 
+_WORTH = 0.9  # share of the heavier part from which on two cores bring nothing worth a block's delay
 _SPLIT = 20  # instructions a sample that the hand-over adds to each part, with blocks of 64
 
 
@@ -165,9 +166,9 @@ def cut(model):
 
 def load_two(model, profile):
     """(estimated share of a core's cycles that the heavier part takes, cut) where the board has two cores for a net;
-    else, or where nothing is known or can be cut, None."""
+    else, or where nothing is known or can be cut, or nothing gained by it, None."""
     found = cut(model) if profile.cores > 1 else None
-    share = load(model, profile) if found else None
+    share = load(model, profile) if found and found[1] < _WORTH else None
     return None if share is None else (share * found[1], found[0])
 
 

@@ -1,6 +1,7 @@
 """`upedal bench`: rows, bars, budgets, tables and the hottest loop, on one small row."""
 
 import json
+import time
 
 import pytest
 from upedal import bench, bench_cab, bench_histogram, bench_table, cli, zoo
@@ -39,15 +40,20 @@ def test_rows_have_counts_bars_and_budgets(result):
 
 
 @pytest.mark.toolchain(*NEEDS)
-@pytest.mark.parametrize("width", [80, 200])
+@pytest.mark.parametrize("width", [80, 104, 200])
 def test_the_table_fits_the_terminal(result, width):
     from rich.console import Console
 
     console = Console(width=width, record=True, file=open("/dev/null", "w"))
-    console.print(bench_table.table(result, (16, 64), width))
+    longest = {"model": "nam-a1-standard-q15", "estimated_cycles_per_sample": 123456}
+    longest |= {"estimated_cycles_low": 117283, "estimated_cycles_high": 154320}
+    rows = {"boards": [result["boards"][0], result["boards"][1] | longest]}
+    console.print(bench_table.table(rows, (16, 64), width))
     text = console.export_text()
     assert max(map(len, text.splitlines())) <= width
-    assert "gru-8" in text and "teensy41" in text and ("weights" in text) == (width == 200)
+    assert "teensy41" in text and "\u2026" not in text  # nothing is cut off
+    shown = ["gru-8", longest["model"]] + ["117,283 - 154,320"] * (width > 80)
+    assert all(cell in text for cell in shown) and ("weights" in text) == (width == 200)
 
 
 @pytest.mark.toolchain(*NEEDS)
@@ -67,6 +73,57 @@ def test_unknown_budget_is_said_so():
 def test_list_prints_the_rows(capsys):
     assert cli.main(["bench", "--list"]) == 0
     assert capsys.readouterr().out.split() == zoo.names() + list(bench_cab.TAPS)
+
+
+@pytest.mark.parametrize(
+    "options, said",
+    [
+        ("gru-8 --json {missing}/x.json", "in a folder that is there"),
+        ("gru-8 --json {folder}", "in a folder that is there"),
+        ("gru-8 --json {text}", "holds something else"),
+        ("gru-8 --json {list}", "holds something else"),
+        ("gru-8 --board teensy41", "no board 'teensy41'; there are emu_m0"),
+        ("gru-9", "no row 'gru-9'"),
+        ("--histogram gru-8 gru-10", "--histogram is of one row, gru-8"),
+        ("--histogram gru-8 --board emu_m0", "no estimate for its core; expected emu_m7"),
+        ("--baseline --board emu_m7", "has its own boards"),
+        ("--list --json {missing}", "--json goes with the tables"),
+        ("gru-8 --block 0", "'0'; expected 1 to 4096"),
+        ("gru-8 --block -5", "'-5'; expected 1 to 4096"),
+        ("gru-8 --block 1e9", "'1e9'; expected 1 to 4096"),
+        ("--list --effects", "not allowed with"),
+    ],
+)
+def test_what_cannot_be_is_said_before_anything_is_measured(
+    options, said, tmp_path, capsys, monkeypatch
+):
+    monkeypatch.setattr(bench, "measure", None)
+    files = {name: tmp_path / name for name in ("missing", "folder", "text", "list")}
+    files["folder"].mkdir()
+    files["text"].write_text("none")
+    files["list"].write_text("[1]")
+    try:
+        assert cli.main(["bench", *options.format(**files).split()]) == 1
+    except SystemExit as stopped:
+        assert stopped.code == 2
+    assert said in capsys.readouterr().err
+
+
+def test_a_row_asked_for_twice_is_one():
+    assert bench.check(["cab-512", "gru-8", "cab-512"]) == ["cab-512", "gru-8"]
+
+
+def test_stopping_ends_the_worker_processes(monkeypatch):
+    asleep = []
+
+    def measure(board, nets, blocks, done, pool):
+        asleep.extend(pool.submit(time.sleep, 10) for _ in range(3))
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(bench, "measure", measure)
+    with pytest.raises(KeyboardInterrupt):
+        bench.run(["emu_m7"], (64,), ["gru-8"], progress=False)
+    assert all(future.exception() for future in asleep)  # broken off, not slept to the end
 
 
 def test_json_keeps_what_others_wrote(tmp_path):

@@ -59,6 +59,13 @@ def test_only_boards_with_two_cores_tell_of_two():
     assert {b for b in board.names() if board.load(b).cores > 1} == {"pico2"}
 
 
+@pytest.mark.parametrize("name", ["gru-16", "lstm-40"])
+def test_no_cut_is_proposed_that_brings_nothing(name):
+    for model in (NETS[name], zoo.q15(NETS[name])):
+        assert cost.cut(model)[1] > 0.9  # there is one, behind the recurrent layer
+        assert cost.load_two(model, PICO) is None and cost.told_two(model, PICO) == ""
+
+
 def test_fit_tells_the_load_on_two_cores_and_the_cut():
     (row,) = fit.rows("pico2", 48000, ["nam-a1-nano"])
     assert row.two_cores[0] < 0.55 * row.load
