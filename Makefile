@@ -20,7 +20,7 @@ ARCHS := x64 armv6m armv7m armv7emsp armv7emdp rv32imc
 XTENSA := $(shell command -v xtensa-esp32-elf-gcc)
 ARCHS += $(if $(XTENSA),xtensawin)
 BOARDS := emu_m0 emu_m3 emu_m4 emu_m7 emu_m33 emu_m55 emu_rv32
-USER_BOARDS := emu_m7
+USER_BOARDS := emu_m7 emu_m55
 
 CORE := $(wildcard native_modules/core/* native_modules/bindings/*.[ch] native_modules/flags.mk)
 NATMODS := $(foreach a,$(ARCHS),$(foreach m,$(MODULES),$(BUILD)/natmod/$a/$m.mpy))

@@ -16,7 +16,7 @@ from upedal.errors import BoardError
 TESTS = Path(__file__).parent
 SHARED = sorted((TESTS / "shared").glob("test_*.py"))
 EMULATED = ("emu_m0", "emu_m3", "emu_m4", "emu_m7", "emu_m33", "emu_m55", "emu_rv32")
-TARGETS = ("cpython", "unix", "unix-user", *EMULATED, "emu_m7-user")
+TARGETS = ("cpython", "unix", "unix-user", *EMULATED, "emu_m7-user", "emu_m55-user")
 INEXACT = ("emu_m0", "emu_m3", "emu_rv32")  # no fused multiply-add
 
 # Runs on the target itself: every test_* of every module, a line each, a traceback for a failure.

@@ -4,7 +4,7 @@ import sys
 
 from .errors import UpedalError
 
-TARGETS = "cpython, unix, unix-user, emu_m7 and the other emulated boards, emu_m7-user"
+TARGETS = "cpython, unix, unix-user, emu_m7 and the other emulated boards, emu_m7-user, emu_m55-user"
 
 
 def console():

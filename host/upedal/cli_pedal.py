@@ -78,7 +78,7 @@ def verbs(add):
         help="for the emulated boards (real ones: docs/firmware.md)",
     )
     p.add_argument("--board", action="append", help="one of them (default: all)")
-    p.add_argument("--user", action="store_true", help="with the C core compiled in (emu_m7)")
+    p.add_argument("--user", action="store_true", help="with the C core compiled in (emu_m7, emu_m55)")
 
     add("boards", "the board profiles: budget, and what was verified how", do_boards)
     add("doctor", "what is installed, what is missing, and the command that brings it", do_doctor)

@@ -18,7 +18,7 @@ PACKAGES += ("mpremote", "esptool", "torch")
 DISTRIBUTIONS = {"yaml": "pyyaml", "littlefs": "littlefs-python"}
 MODULES = ("pedal_nn", "pedal_fx")
 ARCHS = ("x64", "armv6m", "armv7m", "armv7emsp", "armv7emdp", "rv32imc")
-USER_MODULE_BOARDS = ("emu_m7",)
+USER_MODULE_BOARDS = ("emu_m7", "emu_m55")
 SETUP = "make setup"
 PYTHON_AT_LEAST = (3, 10)
 

@@ -84,7 +84,7 @@ class Emulator:
 
     card: {path: bytes} preloaded onto its memory card, at once, where a serial port is slow; or the
     card's whole image, as read_image() gives it.
-    user_module: the firmware with pedal_nn and pedal_fx compiled in (built for emu_m7).
+    user_module: the firmware with pedal_nn and pedal_fx compiled in (built for emu_m7 and emu_m55).
     icount: count instructions; without it the board runs faster and its clock means nothing.
     plugin: a QEMU TCG plugin, "PATH[,NAME=VALUE...]", for QEMU's -plugin.
     """

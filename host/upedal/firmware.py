@@ -16,7 +16,7 @@ _ARM = "arm-none-eabi-gcc"
 def build(boards=(), user=False, say=print):
     """Builds the boards' firmware (default: all); -> [paths of the files].
 
-    user: with the C core compiled in, as a user C module (emu_m7 only). UpedalError names what is missing.
+    user: with the C core compiled in, as a user C module (emu_m7, emu_m55). UpedalError names what is missing.
     """
     made = doctor.USER_MODULE_BOARDS if user else tuple(BOARDS)
     names = tuple(boards) or made

@@ -51,7 +51,7 @@ enum { UP_OK = 0, UP_ERRORS(UP_ERROR_ENUM) };
 // summed goes through here and compilers may not contract anything else (-ffp-contract=off), so
 // all targets with FMA give the same bits; the others differ by single roundings.
 static inline float up_fma(float a, float b, float c) {
-    #if defined(__ARM_FEATURE_FMA) || defined(__FMA__) || defined(__aarch64__)
+    #if defined(__ARM_FEATURE_FMA) || defined(__FMA__) || defined(__aarch64__) || defined(__riscv_flen)
     return __builtin_fmaf(a, b, c);
     #else
     return a * b + c;

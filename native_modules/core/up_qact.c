@@ -2,6 +2,11 @@
 // Activations and gates of integer signals; see up_qact.h.
 #include "up_qact.h"
 
+#if defined(UP_DSP) && defined(__ARM_FEATURE_MVE)
+#include "up_qact_mve.h"
+#define QACT_MVE 1
+#endif
+
 static inline int32_t qact_look2(const int32_t *middle, int32_t v) {
     up_pair_t y = up_qlook64(middle, v);
     return up_pack_down(y.low, 6, (int32_t)((uint32_t)y.high << 10));
@@ -12,6 +17,10 @@ static void qact_table(const int32_t *table, up_word_t *x, size_t n) {
     #if defined(UP_QAVX2)
     for (; n >= 8; n -= 8, x += 8) {
         qavx2_store(x, qavx2_look2(middle, qavx2_load(x)));
+    }
+    #elif defined(QACT_MVE)
+    for (; n >= 4; n -= 4, x += 4) {
+        qmve_look2(table, (void *)x);
     }
     #endif
     for (; n >= 4; n -= 4, x += 4) {
@@ -47,6 +56,10 @@ static void qact_slopes(int32_t slopes, up_word_t *x, size_t n) {
     for (; n >= 8; n -= 8, x += 8) {
         __m256i v = qavx2_load(x), y = _mm256_mulhrs_epi16(v, _mm256_set1_epi32(slopes));
         qavx2_store(x, _mm256_blendv_epi8(v, y, _mm256_srai_epi16(v, 15)));
+    }
+    #elif defined(QACT_MVE)
+    for (; n >= 4; n -= 4, x += 4) {
+        qmve_slope2(slopes, (void *)x);
     }
     #endif
     for (; n >= 4; n -= 4, x += 4) {

@@ -3,9 +3,10 @@
 // instructions up_qmatvec_dsp.h replaces most of it.
 #include "up_qmatvec.h"
 
+static const int16_t QMAT_LOWEST[4] = { -32768, 0, -128, 0 }, QMAT_HIGHEST[4] = { 32767, 32767, 127, 127 }; // UP_QLIMIT_
+
 static inline int32_t qmat_limit(int32_t v, int limit) {
-    static const int16_t lowest[4] = { -32768, 0, -128, 0 }, highest[4] = { 32767, 32767, 127, 127 };
-    return v < lowest[limit] ? lowest[limit] : v > highest[limit] ? highest[limit] : v;
+    return v < QMAT_LOWEST[limit] ? QMAT_LOWEST[limit] : v > QMAT_HIGHEST[limit] ? QMAT_HIGHEST[limit] : v;
 }
 
 static inline int32_t qmat_finish(const up_qmat_t *self, int32_t sum, int32_t mult) {
@@ -30,7 +31,7 @@ static inline int32_t qmat_mac(int32_t w, int32_t v, int32_t sum) {
 
 #if defined(__SSE2__) && !defined(UP_NO_ASM)
 #include "up_qmatvec_sse2.h"
-#else
+#elif defined(UP_DSP)
 // Sums of a group of four rows and n frames (1 or 2) side by side, words of a frame `step` apart.
 static inline void qmat_sums(const int32_t *w, size_t pairs, const up_word_t *v, size_t step, size_t n, int32_t sum[2][4]) {
     for (size_t f = 0; f < n; f++) {
@@ -46,11 +47,45 @@ static inline void qmat_sums(const int32_t *w, size_t pairs, const up_word_t *v,
         }
     }
 }
+#else
+// Two int16 of a word, one after the other.
+typedef struct __attribute__((may_alias)) {
+    int16_t low, high;
+} qmat_halves_t;
+
+static inline int32_t qmat_mac_halves(const qmat_halves_t *w, int32_t low, int32_t high, int32_t sum) {
+    return sum + w->low * low + w->high * high;
+}
+
+// The same for cores without SMLAD: they load halves rather than take words apart, two frames share each weight, and
+// all sums stay in registers.
+static inline void qmat_sums(const int32_t *w, size_t pairs, const up_word_t *v, size_t step, size_t n, int32_t sum[2][4]) {
+    int32_t a0 = w[0], a1 = w[1], a2 = w[2], a3 = w[3], b0 = a0, b1 = a1, b2 = a2, b3 = a3;
+    const qmat_halves_t *at = (const void *)(w + 4), *x = (const void *)v;
+    for (const qmat_halves_t *end = at + 4 * pairs; at < end; at += 4, x += step) {
+        int32_t x0 = x[0].low, x1 = x[0].high, y0 = x[n - 1].low, y1 = x[n - 1].high;
+        a0 = qmat_mac_halves(at, x0, x1, a0);
+        a1 = qmat_mac_halves(at + 1, x0, x1, a1);
+        a2 = qmat_mac_halves(at + 2, x0, x1, a2);
+        a3 = qmat_mac_halves(at + 3, x0, x1, a3);
+        if (n > 1) {
+            b0 = qmat_mac_halves(at, y0, y1, b0);
+            b1 = qmat_mac_halves(at + 1, y0, y1, b1);
+            b2 = qmat_mac_halves(at + 2, y0, y1, b2);
+            b3 = qmat_mac_halves(at + 3, y0, y1, b3);
+        }
+    }
+    sum[0][0] = a0, sum[0][1] = a1, sum[0][2] = a2, sum[0][3] = a3;
+    sum[1][0] = b0, sum[1][1] = b1, sum[1][2] = b2, sum[1][3] = b3;
+}
 #endif
 
 #if defined(UP_DSP)
 #include "up_qmatvec_dsp.h"
 #include "up_qtile_dsp.h"
+#if defined(__ARM_FEATURE_MVE)
+#include "up_qmatvec_mve.h"
+#endif
 #elif defined(UP_QAVX2)
 #include "up_qmatvec_avx2.h"
 #endif
@@ -126,6 +161,11 @@ void up_qmat_after(const up_qafter_t *after, up_word_t *y, size_t rows, size_t n
 
 void up_qmat_frames(const up_qmat_t *self, const up_word_t *v, up_word_t *y, const up_qafter_t *after, size_t n) {
     #if defined(UP_DSP)
+    #if defined(__ARM_FEATURE_MVE)
+    if (qmve_frames(self, v, y, after, n)) {
+        return;
+    }
+    #endif
     if (qtile_frames(self, v, y, after, n)) {
         return;
     }

@@ -54,7 +54,12 @@ static inline void up_tile_fir_c(const float *w, const float *x, float *y, size_
 
 #if defined(__ARM_FEATURE_FMA) && defined(__thumb2__) && defined(__OPTIMIZE__) && !defined(UP_NO_ASM)
 #include "up_tile_vfp.h"
+#if defined(__ARM_FEATURE_MVE) && (__ARM_FEATURE_MVE & 2)
+#include "up_tile_mve.h"
+#define UP_TILE(rows) up_tile_##rows##_mve
+#else
 #define UP_TILE(rows) up_tile_##rows##_vfp
+#endif
 #define UP_TILE_FIR up_tile_fir_vfp
 #else
 #if defined(__AVX2__) && defined(__FMA__) && !defined(UP_NO_ASM)

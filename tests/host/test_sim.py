@@ -171,7 +171,7 @@ def test_moves_are_made_in_time(folder, target):
 def _boards():
     from upedal.emulator import BOARDS
 
-    for name in (*EMULATED, "emu_m7-user"):
+    for name in (*EMULATED, "emu_m7-user", "emu_m55-user"):
         board = name.removesuffix("-user")
         firmware = f"firmware {board}" + (", user modules" if name != board else "")
         natmod = [f"native modules {BOARDS[board].arch}"] if name == board else []
