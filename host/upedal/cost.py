@@ -1,9 +1,9 @@
 """What a model will cost on a core, before it is trained or run: the budget check.
 
-Instructions follow from the kernels' own structure (native_modules/core/up_matrix_vfp.h): a group
-of g rows loads 8 weights an instruction and multiplies one an instruction. The constants beside it
-were fitted to counts in MicroPython on an emulated Cortex-M7; `tests/native/test_counts.py` holds
-the two together. Cycles are instructions times the mean that `upedal bench` estimates: an ESTIMATE.
+Instructions are a Cortex-M7's and follow from the kernels' own structure (native_modules/core/up_matrix_vfp.h,
+up_tile_vfp.h, up_qtile_m7.h): a group of rows loads its weights and multiplies one an instruction. The constants were
+fitted to counts in MicroPython on an emulated Cortex-M7, the cycles of each core to what `upedal bench` estimates:
+ESTIMATES, too. `tests/native/test_counts.py` holds them together.
 """
 
 from . import layers as L
@@ -11,29 +11,49 @@ from . import qlayers as Q
 from . import upm, upm_q
 
 # Cortex-M with a single-precision FPU: measured there, f32, block 64.
-_CALL, _FRAME, _CONV, _PUSH, _ELEMENT = 35, 36, 48, 6, 5
+_FRAME, _CHUNKS = 36, 12
 # Recurrent layers: lists of weights that four columns of a group of rows take (up_matrix_vfp.h), and the gates of
 # four, two and one units (up_cells_vfp.h), which tell them apart from the accurate grade's.
 _LISTS = {20: 8, 16: 6, 12: 3, 8: 2, 4: 1}
 _CELLS = {L.Gru: (122, 63, 36), L.Lstm: (180, 93, 53)}
 _ACCURATE_UNIT = {L.Gru: 132, L.Lstm: 178}
 _ACTIVATION = {"fast": 14, "accurate": 45}  # tanh or sigmoid of one value
-# Integer models: a multiply-add, a layer, a unit of GRU or LSTM; within 11 % of the counts of bench's seven.
-_Q_MAC, _Q_LAYER, _Q_UNIT = 0.89, 53, 44
-_Q_CYCLES_PER_INSTRUCTION = {"cortex-m7": 1.05, "cortex-m4": 1.64, "cortex-m33": 1.40}
-_CYCLES_PER_INSTRUCTION = {"cortex-m7": 1.55, "cortex-m4": 2.9, "cortex-m33": 2.7}
-CORES = tuple(_CYCLES_PER_INSTRUCTION)
-
-
-def _group(rows, cols):
-    loads = -(-rows // 8)
-    return _CALL + cols // 4 * (3 + 4 * (rows + loads)) + cols % 4 * (3 + rows + loads)
-
-
-def _matrix(rows, cols):
-    if rows == 1:
-        return _CALL + cols // 8 * 12 + cols % 8 * 5
-    return sum(_group(g, cols) for g in upm.groups(rows))
+# Convolutions, a chunk of frames at a time: four columns of a tile, one column, its ends, its frames, by rows (5: any
+# more, four by four). Then a layer's and four rows' share of a chunk, a value that is added on the way, and what adding
+# two signals takes, each channel of it.
+_TILES = {
+    1: (44, 13, 30, 8),
+    2: (77, 22, 35, 8),
+    3: (115, 31, 40, 8),
+    4: (77, 22, 45, 4),
+    5: (83, 23, 45, 4),
+}
+_CHUNK, _CONV, _ROWS, _PLUS, _ADD, _ADD_CHANNEL, _ALONG = 32, 110, 70, 1.4, 5, 0.75, 4
+_LOOK = {"fast": 8.7, "accurate": 41}  # tanh or sigmoid of a convolution's value
+# Integer convolutions: a multiply-add and a row, both of rows in fours and columns in pairs, a row alone, a value that
+# is looked up, one that is added. Recurrent layers: each, a multiply-add, a unit.
+_Q_MAC, _Q_ROW, _Q_ALONE, _Q_LOOK, _Q_ADD = 0.869, 12.1, 214, 4.5, 6.2
+_Q_RECURRENT, _Q_RECURRENT_MAC, _Q_UNIT = 133, 1.164, {Q.QGru: 37.3, Q.QLstm: 44.4}
+# Cycles: an instruction of the Cortex-M7's, then what a multiply-add takes more than that (below 0: less), and what
+# one of a convolution to two or three channels takes still more.
+_CYCLES = {
+    "cortex-m7": {
+        "convolution": (0.99, 0.127, 0.241), "recurrent": (0.937, 0.778, 0),
+        "accurate convolution": (1.735, -1.08, 0), "accurate recurrent": (1.914, -0.335, 0),
+        "integer convolution": (0.611, -0.011, 0.244), "integer recurrent": (0.698, -0.222, 0),
+    },
+    "cortex-m4": {
+        "convolution": (2.1, 1.17, 0), "recurrent": (1.905, 2.065, 0),
+        "accurate convolution": (2.113, 0.7, 0), "accurate recurrent": (1.975, 1.794, 0),
+        "integer convolution": (1.283, 0.056, 0.956), "integer recurrent": (1.321, 0.008, 0),
+    },
+    "cortex-m33": {
+        "convolution": (1.95, 1.164, 0), "recurrent": (1.714, 2.136, 0),
+        "accurate convolution": (1.838, 0.924, 0), "accurate recurrent": (1.811, 1.875, 0),
+        "integer convolution": (1.118, -0.014, 0.817), "integer recurrent": (1.092, 0.086, 0),
+    },
+}  # fmt: skip
+CORES = tuple(_CYCLES)
 
 
 def _recurrent_group(rows, cols):
@@ -44,7 +64,7 @@ def _recurrent_group(rows, cols):
 
 def _recurrent_matrix(rows, cols):
     if rows == 1:
-        return _matrix(rows, cols)
+        return 35 + cols // 8 * 12 + cols % 8 * 5
     return 10 + sum(_recurrent_group(g, cols) for g in upm.groups(rows))
 
 
@@ -63,44 +83,92 @@ def _recurrent(layer, grade):
     return work + hidden // 4 * four + hidden % 4 // 2 * two + hidden % 2 * one + hidden // 2
 
 
+def _tiles(rows, cols):
+    """Sums of all rows over a chunk's frames (native_modules/core/up_tile_vfp.h): four columns at a time, the rest one
+    by one, and what a tile begins and ends with."""
+    four, one, ends, frames = _TILES[min(rows, 5)]
+    return -(-rows // 4) * ((cols // 4 * four + cols % 4 * one + ends) / frames + _ROWS / _CHUNK)
+
+
+def _past(layer):
+    """Keeping the history, and pointing at it."""
+    _, cin, taps = layer.weight.shape
+    if taps == 1:
+        return 0
+    if layer.dilation >= _CHUNK:
+        return (taps * (20 + 4 * cin) + 14 * cin) / _CHUNK
+    return cin * (35 + 0.15 * (taps - 1) * layer.dilation) / _CHUNK
+
+
 def _conv(layer, grade):
     rows, cin, taps = layer.weight.shape
     side = 0 if layer.side is None else layer.side_weight.shape[1]
-    if 1 < taps and cin < 8 and cin * taps + side <= 128:  # gathered into one vector
-        work = _CONV + taps * (10 + 4 * cin) + 4 * side + _matrix(rows, cin * taps + side)
-    else:
-        stretches = taps if layer.dilation > 1 and taps > 1 else 1
-        work = _CONV + stretches * _matrix(rows, cin * taps // stretches)
-        work += _matrix(rows, side) if side else 0
-        work += 8 * stretches * len(upm.groups(rows)) if taps > 1 else 0
-    work += _PUSH + _ELEMENT * cin if taps > 1 else 0
-    work += sum(_each(a.kind, grade) * layer.out for a in (layer.activation, layer.gate_activation))
-    return work + (0 if layer.plus is None else _ELEMENT * layer.out)
+    if rows == cin == layer.dilation == 1 and taps >= 16 and not side:
+        return 12 + taps // 8 * 8.4 + taps % 8 * 5
+    work = _CONV / _CHUNK + _tiles(rows, cin * taps + side) + _past(layer)
+    if taps == 1 and 1 < rows == cin <= 4 and grade == "fast":
+        # Taken along by the convolution before it.
+        work = _tiles(rows, cin) - _ROWS / _CHUNK - _ALONG
+    work += sum(
+        _each(a.kind, grade, _LOOK) * layer.out for a in (layer.activation, layer.gate_activation)
+    )
+    return work + (0 if layer.plus is None else _PLUS * layer.out)
 
 
-def _each(kind, grade):
-    """Instructions of one value's activation."""
-    if kind in ("tanh", "sigmoid", "silu"):
+def _each(kind, grade, table=None):
+    """Instructions of one value's activation; table: those of tanh and sigmoid."""
+    if kind in ("tanh", "sigmoid"):
+        return (table or _ACTIVATION)[grade]
+    if kind == "silu":
         return _ACTIVATION[grade]
-    return 0 if kind == "linear" else 20 if kind in ("softsign", "rational_tanh", "elu") else 6
+    if kind in ("softsign", "rational_tanh", "elu"):
+        return 20
+    return {"linear": 0, "relu": 2.4, "leaky_relu": 2.4}.get(kind, 6)
 
 
-def _integer(layer):
-    """An estimate from multiply-adds alone, for layers of q15 and q7."""
-    units = layer.out if isinstance(layer, (Q.QGru, Q.QLstm)) else 0
-    return round(_Q_LAYER + _Q_MAC * upm.macs(layer) + _Q_UNIT * units)
+def _stored(layer):
+    """(rows, multiply-adds) of a layer's matrices as they are stored: rows in fours, runs of columns in pairs."""
+    if isinstance(layer, Q.Q7Conv1d):
+        _, cin, taps = layer.layer.weight.shape
+        parts = [(layer.out, [cin] * taps)]
+    else:
+        parts = [
+            (len(getattr(layer, name).bias), runs) for name, runs in upm_q.runs(layer).items()
+        ]
+    found = [(-(-rows // 4) * 4, sum(run + run % 2 for run in runs)) for rows, runs in parts]
+    return sum(rows for rows, _ in found), sum(rows * columns for rows, columns in found)
+
+
+def _integer(layer, channels):
+    if not upm_q.runs(layer) and not isinstance(layer, Q.Q7Conv1d):
+        return _Q_ADD * channels
+    rows, macs = _stored(layer)
+    if isinstance(layer, (Q.QGru, Q.QLstm)):
+        return _Q_RECURRENT + _Q_RECURRENT_MAC * macs + _Q_UNIT[type(layer)] * layer.out
+    if layer.out == 1:
+        return _Q_ALONE
+    looked = isinstance(layer, Q.QConv1d) and layer.activation.table is not None
+    return _Q_MAC * macs + _Q_ROW * rows + (_Q_LOOK * layer.out if looked else 0)
 
 
 def _layer(layer, grade, channels):
     if type(layer) in upm_q.OPS:
-        return _integer(layer)
+        return _integer(layer, channels)
     if isinstance(layer, L.Conv1d):
         return _conv(layer, grade)
     if isinstance(layer, (L.Gru, L.Lstm)):
         return _recurrent(layer, grade)
     if isinstance(layer, L.Activation):
         return (_each(layer.activation.kind, grade) + 4) * channels
-    return (_ELEMENT if isinstance(layer, (L.Add, L.Film)) else 8) * channels
+    return _ADD + _ADD_CHANNEL * channels if isinstance(layer, (L.Add, L.Film)) else 8 * channels
+
+
+def _kind(model):
+    recurrent = any(isinstance(layer, (L.Gru, L.Lstm, Q.QGru, Q.QLstm)) for layer in model.layers)
+    kind = "recurrent" if recurrent else "convolution"
+    if model.arithmetic != "f32":
+        return f"integer {kind}"
+    return f"accurate {kind}" if model.grade == "accurate" else kind
 
 
 def instructions(model):
@@ -111,16 +179,23 @@ def instructions(model):
         before = model.layers[at - 1] if at else None
         # A dense layer of one output behind a GRU or LSTM is fused: counted in its units.
         fused = isinstance(before, (L.Gru, L.Lstm)) and width == 1 and isinstance(layer, L.Conv1d)
-        each.append(0 if fused else _layer(layer, model.grade, channels.get(layer.src, 1)))
+        each.append(0 if fused else round(_layer(layer, model.grade, channels.get(layer.src, 1))))
         channels[layer.dst] = width
-    return _FRAME + sum(each), each
+    frame = _FRAME if _kind(model).endswith("recurrent") else _CHUNKS
+    return frame + sum(each), each
+
+
+def _narrow(layer):
+    return isinstance(layer, (L.Conv1d, Q.QConv1d, Q.Q7Conv1d)) and 1 < layer.out < 4
 
 
 def cycles(model, core):
     """ESTIMATED cycles a sample on a core of boards/*.yaml, or None where nothing is known."""
-    known = _CYCLES_PER_INSTRUCTION if model.arithmetic == "f32" else _Q_CYCLES_PER_INSTRUCTION
-    each = known.get(core)
-    return each and instructions(model)[0] * each
+    if core not in _CYCLES:
+        return None
+    instruction, mac, narrow = _CYCLES[core][_kind(model)]
+    found = instruction * instructions(model)[0]
+    return found + sum((mac + narrow * _narrow(layer)) * upm.macs(layer) for layer in model.layers)
 
 
 def board_cycles(model, profile):
@@ -153,7 +228,7 @@ def cut(model):
     """(layer before which to cut a model for two cores, share of its instructions that the heavier part then has): where
     the parts are most alike. None where there is nothing to cut. docs/two_cores.md."""
     total, each = instructions(model)
-    before, best = _FRAME, None
+    before, best = total - sum(each), None
     for at in range(1, len(each)):
         before += each[at - 1]
         if not each[at]:  # fused with the layer before it

@@ -15,7 +15,7 @@ from .errors import UpedalError
 DEFAULT = "gru-16"  # where the board cannot decide
 _NOISE_FRAMES = 256  # that scales are taken from
 _FLASH_SHARE = 0.5  # of the flash that one model's file may take
-_TIGHT = 0.9  # load from which an estimate that is 11 % off would not fit
+_TIGHT = 0.9  # load from which an estimate that is 8 % off may not fit
 
 
 @dataclass(frozen=True)

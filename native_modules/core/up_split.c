@@ -65,7 +65,8 @@ static bool split_outside(const up_split_t *self) {
 
 // ---- layout ----------------------------------------------------------------------------------
 
-enum { SPLIT_ACT = 16, SPLIT_LAYER = 50 }; // multiply-adds that an activation is worth, and a convolution by itself
+// Multiply-adds that an activation is worth, and a convolution by itself, of floats and of integers.
+enum { SPLIT_ACT = 8, SPLIT_LAYER = 10, SPLIT_QLAYER = 40 };
 
 static uint32_t split_u16(const uint8_t *p) {
     return (uint32_t)p[0] | (uint32_t)p[1] << 8;
@@ -79,12 +80,12 @@ static uint32_t split_reads(const uint8_t *r) {
     return reads | (r[5] ? 1u << (r[5] - 1) : 0);
 }
 
-static uint32_t split_work(const uint8_t *r) {
+static uint32_t split_work(const uint8_t *r, bool q) {
     uint32_t in = split_u16(r + 6), out = split_u16(r + 8), taps = split_u16(r + 10), side = split_u16(r + 14);
     switch (r[0]) {
         case UP_OP_CONV1D: {
             uint32_t rows = r[28] ? 2 * out : out;
-            return SPLIT_LAYER + rows * (in * taps + side) + SPLIT_ACT * ((r[1] ? out : 0) + (r[28] ? out : 0));
+            return (q ? SPLIT_QLAYER : SPLIT_LAYER) + rows * (in * taps + side) + SPLIT_ACT * ((r[1] ? out : 0) + (r[28] ? out : 0));
         }
         case UP_OP_GRU:
             return out * (3 * (in + out) + 3 * SPLIT_ACT);
@@ -111,10 +112,10 @@ size_t up_split_best_cut(const up_model_t *model) {
     uint32_t all = 0, before = 0, least = UINT32_MAX;
     size_t best = 0;
     for (size_t i = 0; i < model->info.n_layers; i++) {
-        all += split_work(layers + i * UP_RECORD);
+        all += split_work(layers + i * UP_RECORD, model->q);
     }
     for (size_t i = 1; i < model->info.n_layers; i++) {
-        before += split_work(layers + (i - 1) * UP_RECORD);
+        before += split_work(layers + (i - 1) * UP_RECORD, model->q);
         size_t cut = i;
         uint32_t heavier = before > all - before ? before : all - before;
         if (heavier < least && split_sound(model, &cut) && cut == i) {
