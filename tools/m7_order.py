@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes native_modules/core/up_qtile_m7.h and up_dither_dsp.h: code of integer models in an order that lets a
+"""Writes native_modules/core/up_qtile_m7.h, up_qblock_m7.h and up_dither_dsp.h: code of integer models in an order that lets a
 Cortex-M7 start two instructions a cycle. Run after a change here: `PYTHONPATH=host python tools/m7_order.py`.
 
 Each kind of what follows a tile's sums is a list of instructions in some right order; `schedule` keeps what depends on what and looks for the
@@ -16,7 +16,7 @@ from upedal.thumb import decode
 
 CORE = Path(__file__).resolve().parents[1] / "native_modules" / "core"
 FIELDS = ("bias", "v", "y", "end", "w", "v_skip", "middle", "slope0", "slope1", "slope2", "slope3", "plus", "factor",
-          "past", "echo", "scale", "half")  # fmt: skip
+          "past", "echo", "scale", "half", "head", "out")  # fmt: skip
 ROWS = {4: (0, 1, 2, 3), 3: (0, 1, 2)}
 
 
@@ -215,6 +215,67 @@ def dither():
     return [*text, "cmp r0, r9"]
 
 
+def block_out():
+    """A block's sums r2-r4 and r5-r7, multipliers from r0 on, the first in r8: slopes, and added to the heads."""
+    text = ["ldr r9, [r0, #4]", "ldr r10, [r0, #8]"]
+    text += [f"smmulr r{r}, r{r}, r{m}" for r, m in ((2, 8), (5, 8), (3, 9), (6, 9), (4, 10), (7, 10))]
+    text += ["ldr r8, [r0, #12]", "ldr r9, [r0, #16]", "ldr r10, [r0, #20]"]
+    held = {"r2": "r8", "r5": "r8", "r3": "r9", "r6": "r9", "r4": "r10", "r7": "r10"}
+    for x, p in zip(("r7", "r3", "r6", "r4", "r5", "r2"), ("lr", "r12", "r12", "r12", "r11", "r11")):  # found by trying
+        text += [f"usat {p}, #15, {x}", f"ssat {x}, #16, {x}", f"sub {x}, {x}, {p}", f"smmlar {x}, {x}, {held[x]}, {p}"]
+    text += ["ldr r8, %[head]", "add r8, r8, r1", "ldr r11, [r0, #24]", "mov r10, #8192", "ldr lr, [r8]", "ldr r9, [r8, #4]"]
+    for h, low, high in (("lr", "r2", "r3"), ("r9", "r5", "r6")):
+        text += [
+            f"smlabb r12, {h}, r11, r10", f"smlatb {h}, {h}, r11, r10", f"smlabt r12, {low}, r11, r12", f"smlabt {h}, {high}, r11, {h}",
+            "ssat r12, #16, r12, asr #14", f"ssat {h}, #16, {h}, asr #14", f"pkhbt {h}, r12, {h}, lsl #16",
+        ]  # fmt: skip
+    text += ["str lr, [r8]", "str r9, [r8, #4]", "ldr lr, [r8, #128]", "ldr r12, [r8, #132]"]
+    for h, low in (("lr", "r4"), ("r12", "r7")):
+        text += [f"smlabb {h}, {h}, r11, r10", f"smlabt {h}, {low}, r11, {h}", f"ssat {h}, #16, {h}, asr #14", f"uxth {h}, {h}"]
+    return [*text, "strd lr, r12, [r8, #128]"]
+
+
+SUMS = (("r8", "r3"), ("r9", "r6"), ("r10", "r11"))  # of the dense layer: two frames of each row
+
+
+def block_dense():
+    """A block's dense layer, of the values r2-r4 and r5-r7: SUMS; r4, r5, r2, r7 what is added, lr its factor. Constants from r0 + 28 on."""
+    text = ["pkhbt r2, r2, r3, lsl #16", "pkhbt r5, r5, r6, lsl #16"]
+    text += ["ldr r8, [r0, #28]", "ldr r9, [r0, #32]", "ldr r10, [r0, #36]", "mov r3, r8", "mov r6, r9", "mov r11, r10"]
+    for k, (a, b) in enumerate(((2, 5), (4, 7))):
+        for row, (first, second) in enumerate(SUMS):
+            w = ("r12", "lr")[row % 2]
+            text += [f"ldr {w}, [r0, #{40 + 12 * k + 4 * row}]", f"smlad {first}, {w}, r{a}, {first}", f"smlad {second}, {w}, r{b}, {second}"]
+    for row, (m, (first, second)) in enumerate(zip(("r2", "r4", "r5"), SUMS)):
+        text += [f"ldr {m}, [r0, #{64 + 4 * row}]", f"smmulr {first}, {first}, {m}", f"smmulr {second}, {second}, {m}"]
+    text += ["ldr lr, [r0, #76]", "ldr r7, %[plus]", "add r7, r7, r1"]
+    text += ["ldr r4, [r7]", "ldr r5, [r7, #4]", "ldr r2, [r7, #128]", "ldr r7, [r7, #132]"]
+    return text + [f"ssat {r}, #16, {r}" for pair in SUMS for r in pair]
+
+
+BLOCK_STORE = ["ldr r12, %[out]", "add r12, r12, r1", "strd r8, r9, [r12]", "strd r10, r11, [r12, #128]"]
+
+
+def block_add():
+    """What is added as it is."""
+    text = ["pkhbt r8, r8, r9, lsl #16", "pkhbt r9, r3, r6, lsl #16"]
+    text += [f"qadd16 {a}, {a}, {b}" for a, b in (("r8", "r4"), ("r9", "r5"), ("r10", "r2"), ("r11", "r7"))]
+    return text + ["uxth r10, r10", "uxth r11, r11", *BLOCK_STORE]
+
+
+def block_scale():
+    """What is added times its factor."""
+    text = ["mov r12, #8192"]
+    for to, low, high, p in (("r8", "r8", "r9", "r4"), ("r9", "r3", "r6", "r5")):
+        text += [
+            f"smlabb r0, {p}, lr, r12", f"smlatb {p}, {p}, lr, r12", f"add {low}, {low}, r0, asr #14", f"add {high}, {high}, {p}, asr #14",
+            f"ssat {low}, #16, {low}", f"ssat {high}, #16, {high}", f"pkhbt {to}, {low}, {high}, lsl #16",
+        ]  # fmt: skip
+    for to, p in (("r10", "r2"), ("r11", "r7")):
+        text += [f"smlabb {p}, {p}, lr, r12", f"add {to}, {to}, {p}, asr #14", f"ssat {to}, #16, {to}", f"uxth {to}, {to}"]
+    return text + BLOCK_STORE
+
+
 def operation(text):
     for k, field in enumerate(FIELDS):
         text = text.replace(f"%[{field}]", f"[sp, #{4 * k}]")
@@ -323,6 +384,10 @@ def main():
             )
     lines += written("See mix()", "QTILE_MIX_8", mix())
     write("up_qtile_m7.h", "qtile_m7", "up_qtile_dsp.h", lines)
+    lines = written("See block_out()", "QBLOCK_OUT", block_out())
+    for part in (block_dense, block_add, block_scale):
+        lines += written(f"See {part.__name__}()", f"QBLOCK_{part.__name__[6:].upper()}", part())
+    write("up_qblock_m7.h", "qblock_m7", "up_qblock_dsp.h", lines)
     write(
         "up_dither_dsp.h",
         "dither_dsp",

@@ -34,6 +34,8 @@ _LOOK = {"fast": 8.7, "accurate": 41}  # tanh or sigmoid of a convolution's valu
 # is looked up, one that is added. Recurrent layers: each, a multiply-add, a unit.
 _Q_MAC, _Q_ROW, _Q_ALONE, _Q_LOOK, _Q_ADD = 0.869, 12.1, 214, 4.5, 6.2
 _Q_RECURRENT, _Q_RECURRENT_MAC, _Q_UNIT = 133, 1.164, {Q.QGru: 37.3, Q.QLstm: 44.4}
+# A convolution of three channels that takes along what lies behind it, and each of its taps.
+_Q_BLOCK, _Q_TAP = 96, 9.75
 # Cycles: an instruction of the Cortex-M7's, then what a multiply-add takes more than that (below 0: less), and what
 # one of a convolution to two or three channels takes still more.
 _CYCLES = {
@@ -163,6 +165,32 @@ def _layer(layer, grade, channels):
     return _ADD + _ADD_CHANNEL * channels if isinstance(layer, (L.Add, L.Film)) else 8 * channels
 
 
+def _three(layer):
+    return isinstance(layer, Q.QConv1d) and layer.inputs == layer.out == 3
+
+
+def _taken(model):
+    """Indices of layers that a 16-bit convolution of three channels takes along (native_modules/core/up_qblock_dsp.h):
+    the heads' sum behind it, and the dense layer behind that. -> (those with slopes that take, those taken)."""
+    takes, taken = set(), set()
+    for at, (layer, after) in enumerate(zip(model.layers, model.layers[1:])):
+        if (
+            _three(layer)
+            and layer.taps > 1
+            and layer.activation.slopes is not None
+            and isinstance(after, Q.QAdd)
+        ):
+            takes.add(at)
+            taken.add(at + 1)
+            if (
+                at + 2 < len(model.layers)
+                and _three(model.layers[at + 2])
+                and model.layers[at + 2].taps == 1
+            ):
+                taken.add(at + 2)
+    return takes, taken
+
+
 def _kind(model):
     recurrent = any(isinstance(layer, (L.Gru, L.Lstm, Q.QGru, Q.QLstm)) for layer in model.layers)
     kind = "recurrent" if recurrent else "convolution"
@@ -174,12 +202,19 @@ def _kind(model):
 def instructions(model):
     """Instructions a sample on a Cortex-M with FPU: (total, [one a layer])."""
     channels, each = {0: 1 + len(model.knobs)}, []
+    takes, taken = _taken(model)
     for at, layer in enumerate(model.layers):
         width = upm.shape(layer, channels.get(layer.src, 1))[1]
         before = model.layers[at - 1] if at else None
         # A dense layer of one output behind a GRU or LSTM is fused: counted in its units.
         fused = isinstance(before, (L.Gru, L.Lstm)) and width == 1 and isinstance(layer, L.Conv1d)
-        each.append(0 if fused else round(_layer(layer, model.grade, channels.get(layer.src, 1))))
+        if fused or at in taken:
+            work = 0
+        elif at in takes:
+            work = _Q_BLOCK + _Q_TAP * layer.taps
+        else:
+            work = _layer(layer, model.grade, channels.get(layer.src, 1))
+        each.append(round(work))
         channels[layer.dst] = width
     frame = _FRAME if _kind(model).endswith("recurrent") else _CHUNKS
     return frame + sum(each), each
@@ -194,8 +229,11 @@ def cycles(model, core):
     if core not in _CYCLES:
         return None
     instruction, mac, narrow = _CYCLES[core][_kind(model)]
-    found = instruction * instructions(model)[0]
-    return found + sum((mac + narrow * _narrow(layer)) * upm.macs(layer) for layer in model.layers)
+    found, (takes, taken) = instruction * instructions(model)[0], _taken(model)
+    for at, layer in enumerate(model.layers):
+        apart = _narrow(layer) and at not in takes | taken
+        found += (mac + narrow * apart) * upm.macs(layer)
+    return found
 
 
 def board_cycles(model, profile):
@@ -220,7 +258,9 @@ def load(model, profile):
     return need / (profile.clock_hz * profile.usable_share / model.rate_hz)
 
 
-_WORTH = 0.9  # share of the heavier part from which on two cores bring nothing worth a block's delay
+_WORTH = (
+    0.9  # share of the heavier part from which on two cores bring nothing worth a block's delay
+)
 _SPLIT = 20  # instructions a sample that the hand-over adds to each part, with blocks of 64
 
 

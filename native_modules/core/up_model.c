@@ -562,7 +562,7 @@ void up_model_part(up_part_t *self, const up_model_t *model, uint32_t own, up_ar
 }
 
 size_t up_model_file_layer(const up_model_t *self, size_t at) {
-    return self->q ? at : (size_t)(self->layer[at].record - self->info.layers) / UP_RECORD;
+    return self->q ? self->q->layer[at].number : (size_t)(self->layer[at].record - self->info.layers) / UP_RECORD;
 }
 
 size_t up_model_at(const up_model_t *self, size_t file_layer) {

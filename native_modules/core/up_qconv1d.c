@@ -12,22 +12,6 @@ static inline size_t qconv1d_words(const up_qconv1d_t *self) {
     return (self->in + 1u) / 2;
 }
 
-void up_qconv1d_layout(up_qconv1d_t *self, up_arena_t *arena) {
-    self->frames = (uint32_t)(self->taps - 1) * self->dilation;
-    self->step = self->frames + (self->in > 1 && self->frames && self->frames <= QCONV1D_SHORT && self->in <= QCONV1D_FEW ? UP_CHUNK : 0);
-    self->ring = self->frames ? up_arena_take(arena, self->step * qconv1d_words(self) * sizeof(up_word_t)) : NULL;
-    self->at = 0;
-    self->diagonal = false;
-}
-
-void up_qconv1d_reset(up_qconv1d_t *self) {
-    for (size_t i = 0; self->ring && i < self->step * qconv1d_words(self); i++) {
-        self->ring[i] = 0;
-    }
-    self->at = 0;
-    self->diagonal = self->taps == 1 && !self->side && up_qmat_is_diagonal(&self->mat);
-}
-
 // Taps of a slab: an even number, as a word holds two of a single channel.
 static size_t qconv1d_slab(const up_qconv1d_t *self) {
     size_t taps = 2 * QCONV1D_SLAB / up_qconv1d_tap(self->in) & ~(size_t)1;
@@ -35,6 +19,11 @@ static size_t qconv1d_slab(const up_qconv1d_t *self) {
 }
 
 size_t up_qconv1d_columns(const up_qconv1d_t *self) {
+    #if defined(UP_QBLOCKS)
+    if (self->block.on) {
+        return 0;
+    }
+    #endif
     if (self->mat.rows > 1) {
         return self->taps > 1 || self->side ? self->mat.pairs : 0;
     }
@@ -186,6 +175,49 @@ static void qconv1d_push(up_qconv1d_t *self, const up_word_t *in, size_t n) {
         qconv1d_copy(self->ring, frames, in + run, UP_CHUNK, qconv1d_words(self), n - run);
     }
     self->at = (uint32_t)(at + n < frames ? at + n : at + n - frames);
+}
+
+#if defined(UP_QBLOCKS)
+#include "up_qblock_dsp.h"
+
+bool up_qconv1d_is_block(const up_qconv1d_t *self, const int16_t *slopes) {
+    bool fits = self->in == 3 && self->mat.rows == 3 && self->taps > 1 && self->side <= 2 && !self->wide && self->mat.limit == UP_QLIMIT_S16;
+    for (size_t r = 0; fits && slopes && r < 3; r++) {
+        fits = slopes[r] < 1 << 14 && slopes[r] >= -(1 << 14); // else 2^17 times it does not fit
+    }
+    return fits && slopes;
+}
+
+void up_qconv1d_block(up_qconv1d_t *self, const int16_t *in, const int16_t *side, const up_qblock_io_t *io, size_t n_frames) {
+    qblock_process(self, (const void *)in, (const void *)side, io, n_frames);
+}
+#endif
+
+void up_qconv1d_layout(up_qconv1d_t *self, up_arena_t *arena) {
+    self->frames = (uint32_t)(self->taps - 1) * self->dilation;
+    self->step = self->frames + (self->in > 1 && self->frames && self->frames <= QCONV1D_SHORT && self->in <= QCONV1D_FEW ? UP_CHUNK : 0);
+    #if defined(UP_QBLOCKS)
+    if (self->block.on) {
+        self->step += self->step == self->frames ? UP_CHUNK + 2 : 0;
+        self->block.stream = up_arena_take(arena, qblock_stream_words(self) * sizeof(int32_t));
+    }
+    #endif
+    self->ring = self->frames ? up_arena_take(arena, self->step * qconv1d_words(self) * sizeof(up_word_t)) : NULL;
+    self->at = 0;
+    self->diagonal = false;
+}
+
+void up_qconv1d_reset(up_qconv1d_t *self) {
+    #if defined(UP_QBLOCKS)
+    if (self->block.on) {
+        qblock_reset(self);
+    }
+    #endif
+    for (size_t i = 0; self->ring && i < self->step * qconv1d_words(self); i++) {
+        self->ring[i] = 0;
+    }
+    self->at = 0;
+    self->diagonal = self->taps == 1 && !self->side && up_qmat_is_diagonal(&self->mat);
 }
 
 // A single row, slab by slab, then the side.

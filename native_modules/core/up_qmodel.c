@@ -54,7 +54,69 @@ static void qmodel_conv_mat(up_qlayer_t *self, const uint8_t *r, const uint8_t *
     }
 }
 
-static void qmodel_layout_conv(up_qlayer_t *self, const uint8_t *r, const uint8_t *weights, bool q7, up_arena_t *arena) {
+#if defined(UP_QBLOCKS)
+static bool qmodel_reads(const uint8_t *r, uint8_t slot) {
+    bool second = r[0] == UP_OP_ADD || r[0] == UP_OP_FILM || qmodel_u16(r + 14);
+    return r[2] == slot || (second && r[3] == slot) || r[5] == slot + 1;
+}
+
+// Does no layer from r on read what the slot holds now?
+static bool qmodel_unread(const uint8_t *r, const uint8_t *end, uint8_t slot) {
+    for (; r < end; r += UP_RECORD) {
+        if (qmodel_reads(r, slot)) {
+            return false;
+        }
+        if (r[4] == slot) {
+            break; // written anew
+        }
+    }
+    return true;
+}
+
+// A dense layer without an activation that reads a slot alone.
+static bool qmodel_is_dense(const uint8_t *r, uint8_t src, size_t out) {
+    return r[0] == UP_OP_CONV1D && r[1] == UP_ACT_LINEAR && r[2] == src && !r[28] && !r[30] && qmodel_u16(r + 8) == out
+           && qmodel_u16(r + 10) == 1 && !qmodel_u16(r + 14);
+}
+
+// Layers behind a convolution that it takes along: an addition of its output to the heads', a square dense layer.
+static size_t qmodel_layout_block(up_qlayer_t *self, const uint8_t *r, const uint8_t *end, const uint8_t *weights) {
+    uint8_t own = r[4];
+    const uint8_t *add = r + UP_RECORD, *dense = add + UP_RECORD;
+    if (self->gate || self->plus || self->narrow || !up_qconv1d_is_block(&self->conv, self->act.slopes) || add >= end) {
+        return 0;
+    }
+    if (add[0] != UP_OP_ADD || (add[2] == own) == (add[3] == own) || add[4] == own || !qmodel_reads(add, add[4]) || qmodel_u16(add + 6) != self->out) {
+        return 0;
+    }
+    bool mix = dense < end && qmodel_is_dense(dense, own, self->out) && dense[5] != own + 1;
+    if (!qmodel_unread(dense + (mix ? UP_RECORD : 0), end, own)) {
+        return 0;
+    }
+    up_qblock_t *block = &self->conv.block;
+    bool first = add[3] == own; // the heads are
+    block->on = true;
+    block->slopes = self->act.slopes;
+    block->factors = qmodel_factors(qmodel_n(add, first ? 0 : 1), qmodel_n(add, first ? 1 : 0));
+    block->mix = mix ? (const void *)(weights + (uint32_t)qmodel_i32(dense + 16)) : NULL;
+    block->factor = mix && dense[5] ? qmodel_n(dense, 2) : 0;
+    self->plus = mix ? dense[5] : 0;
+    self->head = add[4];
+    self->dst = mix ? dense[4] : add[4];
+    return mix ? 2 : 1;
+}
+#else
+static size_t qmodel_layout_block(up_qlayer_t *self, const uint8_t *r, const uint8_t *end, const uint8_t *weights) {
+    (void)self;
+    (void)r;
+    (void)end;
+    (void)weights;
+    return 0;
+}
+#endif
+
+// How many of the layers behind it are done with it.
+static size_t qmodel_layout_conv(up_qlayer_t *self, const uint8_t *r, const uint8_t *end, const uint8_t *weights, bool q7, up_arena_t *arena) {
     const uint8_t *weight = weights + (uint32_t)qmodel_i32(r + 16);
     up_qconv1d_t *conv = &self->conv;
     conv->in = self->in;
@@ -65,7 +127,9 @@ static void qmodel_layout_conv(up_qlayer_t *self, const uint8_t *r, const uint8_
     size_t words = up_qmat_words(qmodel_conv_rows(self), up_qconv1d_pairs(conv->in, conv->taps, conv->side));
     qmodel_acts(self, r, weights, (const int32_t *)(const void *)weight + (q7 ? 0 : words));
     qmodel_conv_mat(self, r, weight, q7, arena);
+    size_t taken = qmodel_layout_block(self, r, end, weights);
     up_qconv1d_layout(conv, arena);
+    return taken;
 }
 
 static void qmodel_layout_recurrent(up_qlayer_t *self, const uint8_t *r, const uint8_t *weights, up_arena_t *arena) {
@@ -93,7 +157,8 @@ static void qmodel_layout_dither(up_qlayer_t *self, const uint8_t *r, up_arena_t
     up_dither_layout(&self->dither, arena);
 }
 
-static void qmodel_layout_layer(up_qlayer_t *self, const uint8_t *r, const uint8_t *weights, bool q7, up_arena_t *arena) {
+static size_t qmodel_layout_layer(up_qlayer_t *self, const uint8_t *r, const uint8_t *end, const uint8_t *weights, bool q7, up_arena_t *arena) {
+    size_t taken = 0;
     *self = (up_qlayer_t){
         .op = r[0], .src = r[2], .src2 = r[3], .dst = r[4], .plus = r[5], .gate = r[28],
         .in = qmodel_u16(r + 6), .out = qmodel_u16(r + 8), .side = qmodel_u16(r + 14), .n = { qmodel_n(r, 0), qmodel_n(r, 1) },
@@ -101,7 +166,7 @@ static void qmodel_layout_layer(up_qlayer_t *self, const uint8_t *r, const uint8
     switch (self->op) {
         case UP_OP_CONV1D:
             self->factors = qmodel_factors(UP_QONE, qmodel_n(r, 2));
-            qmodel_layout_conv(self, r, weights, q7, arena);
+            taken = qmodel_layout_conv(self, r, end, weights, q7, arena);
             break;
         case UP_OP_ADD:
             self->factors = qmodel_factors(self->n[0], self->n[1]);
@@ -123,6 +188,7 @@ static void qmodel_layout_layer(up_qlayer_t *self, const uint8_t *r, const uint8
         default:
             break;
     }
+    return taken;
 }
 
 // Sizes that all layers share: of slots, of the columns, of the widest gated layer.
@@ -147,6 +213,17 @@ static void qmodel_measure(const up_qlayer_t *layer, qmodel_sizes_t *sizes) {
     sizes->planes[layer->dst] = qmodel_most(sizes->planes[layer->dst], wide ? 0 : up_qplanes(layer->out));
 }
 
+// Layers, without those that others take along.
+static size_t qmodel_count(const uint8_t *layers, size_t n_layers, const uint8_t *weights, bool q7) {
+    size_t n = 0;
+    up_qlayer_t one;
+    up_arena_t none = { 0 };
+    for (size_t i = 0; i < n_layers; i++, n++) {
+        i += qmodel_layout_layer(&one, layers + i * UP_RECORD, layers + n_layers * UP_RECORD, weights, q7, &none);
+    }
+    return n;
+}
+
 #define QMODEL_PLANE (UP_CHUNK * sizeof(up_word_t)) // bytes
 
 void up_qmodel_layout(up_qmodel_t *self, const uint8_t *layers, size_t n_layers, const uint8_t *weights,
@@ -155,16 +232,19 @@ void up_qmodel_layout(up_qmodel_t *self, const uint8_t *layers, size_t n_layers,
     up_qlayer_t one;
     self->units = units;
     self->inputs = (uint8_t)inputs;
-    self->n_layers = (uint16_t)n_layers;
-    self->layer = up_arena_take(arena, n_layers * sizeof(up_qlayer_t));
-    for (size_t i = 0; i < n_layers; i++, layers += UP_RECORD) {
-        qmodel_layout_layer(&one, layers, weights, q7, arena);
+    self->n_layers = 0;
+    self->layer = up_arena_take(arena, qmodel_count(layers, n_layers, weights, q7) * sizeof(up_qlayer_t));
+    for (size_t i = 0; i < n_layers; i++, self->n_layers++) {
+        const uint8_t *r = layers + i * UP_RECORD;
+        size_t taken = qmodel_layout_layer(&one, r, layers + n_layers * UP_RECORD, weights, q7, arena);
+        one.number = (uint16_t)i;
         one.wide_in = sizes.is_wide[one.src];
         qmodel_measure(&one, &sizes);
+        i += taken;
         self->out_wide = sizes.is_wide[one.dst]; // the last one's word counts
-        self->scale = up_from_bits((uint32_t)qmodel_i32(layers + 24));
+        self->scale = up_from_bits((uint32_t)qmodel_i32(r + taken * UP_RECORD + 24));
         if (self->layer) {
-            self->layer[i] = one;
+            self->layer[self->n_layers] = one;
         }
     }
     self->column_planes = (uint32_t)sizes.columns;
@@ -341,6 +421,13 @@ static void qmodel_deemphasis(up_qlayer_t *layer, const int16_t *narrow, const i
 static void qmodel_conv(up_qmodel_t *self, up_qlayer_t *layer, const int16_t *a, const int16_t *b, const int16_t *plus,
     void *out, size_t n_frames) {
     layer->conv.columns = self->columns;
+    #if defined(UP_QBLOCKS)
+    if (layer->conv.block.on) {
+        up_qblock_io_t io = { (void *)self->slot[layer->head], (const void *)plus, layer->conv.block.mix ? out : NULL };
+        up_qconv1d_block(&layer->conv, a, b, &io, n_frames);
+        return;
+    }
+    #endif
     up_qafter_t after = { &layer->act, (const void *)plus, layer->factors >> 16 }; // ReLU is the matrix's limit
     up_qafter_t nothing = { NULL, NULL, UP_QONE };
     if (!layer->gate) {

@@ -14,7 +14,9 @@ enum { UP_ARITH_F32, UP_ARITH_Q15, UP_ARITH_Q7, UP_ARITH_COUNT };
 enum { UP_QFLAG_WIDE = 1 };
 
 typedef struct {
-    uint8_t op, src, src2, dst, plus, gate; // as in the record
+    uint8_t op, src, src2, dst, plus, gate; // as in the record; of a block what its last layer has
+    uint8_t head;                           // of a block: the slot that its output is added to
+    uint16_t number;                        // in the file
     bool wide_in;                           // de-emphasis: the source is int32
     uint16_t in, out, side;
     up_qact_t act, gate_act;
