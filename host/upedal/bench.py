@@ -198,6 +198,13 @@ def timed(turns, function, *arguments):
     return time.thread_time() - start
 
 
+def workers():
+    """Processes for work on what boards report. Started anew, not forked: threads run already, and a fork takes over
+    locks that they hold at that moment, which nobody then opens."""
+    context = multiprocessing.get_context("spawn")
+    return ProcessPoolExecutor(mp_context=context, initializer=_deaf)
+
+
 def _deaf():
     """In a worker process: Ctrl-C is for the one that started it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -227,7 +234,7 @@ def run(boards=BOARDS, blocks=BLOCKS, rows=None, progress=True):
     rows, found = check(rows), {}
     nets = {name: zoo.build(name) for name in rows if name in zoo.names()}
     cabs = [name for name in rows if name not in nets]
-    with Progress(disable=not progress) as bar, ProcessPoolExecutor(initializer=_deaf) as pool:
+    with Progress(disable=not progress) as bar, workers() as pool:
 
         def one(board):
             task = bar.add_task(board, total=len(rows))
