@@ -14,7 +14,7 @@ from upedal.errors import BoardError, UpedalError
 from upedal.payload import cabinets
 
 EMULATED = ("emu_m0", "emu_m3", "emu_m4", "emu_m7", "emu_m33", "emu_m55", "emu_rv32")
-TARGETS = ("cpython", "unix", "unix-user", *EMULATED, "emu_m7-user")
+TARGETS = ("cpython", "unix", "unix-user", *EMULATED, "emu_m7-user", "emu_m55-user")
 
 _TIMEOUT_S = 3600
 _CALL = (
